@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""What can go wrong while starting and stopping the parts; every message is a sentence that says what to do."""
+
+from typing import ClassVar
+
+
+class DeployError(Exception):
+    """Root of what this package raises."""
+
+    code: ClassVar[str] = "deploy"
+
+
+class AlreadyRunning(DeployError):
+    """Another bidvault holds this data directory."""
+
+    code = "already-running"
+
+
+class PartFailed(DeployError):
+    """A part of the embedded stack did not start, or ended."""
+
+    code = "part-failed"
+
+
+class PartMissing(DeployError):
+    """A program that a wheel should have brought is not there."""
+
+    code = "part-missing"
+
+
+class StoreUnfit(DeployError):
+    """The object store cannot keep the vault's promises."""
+
+    code = "store-unfit"
