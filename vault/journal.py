@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The journal: every fact has its entry, written in the fact's own transaction (protocol 3.9).
+
+Rules
+  1. An entry is appended in the Work of the fact it tells: if it cannot be written, the act does not happen.
+  2. Its leaf is a salted digest: who has the log without the salts learns nothing.
+  3. Entries of deposits are hidden until their box is closed; entries of public acts name their procedure at once.
+  4. An entry's row id is drawn after the box's lock (vault.work, rule 4); its place in the log comes later.
+
+Left to others: places in the log, tiles, checkpoints (vault.sequencer).
+"""
+
+import os
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlmodel import select
+
+from crypto.encoding import to_millis
+from crypto.merkle import Event, EventKind, leaf_data
+from vault.hidden import NotThisRow, hide, reveal
+from vault.models import JournalRow
+from vault.rows import JournalFacts
+from vault.work import Work, Works
+
+TABLE = "journal"
+STATE = "entered"
+SALT_BYTES = 32
+NO_PROCEDURE = UUID(int=0)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an entry belongs: the platform, the procedure and box if any, and the week bucket while it is hidden.
+
+    An empty bucket makes the entry public: its row names the procedure.
+    """
+
+    platform: str
+    procedure: UUID = NO_PROCEDURE
+    box: int = 0
+    bucket: bytes = b""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An appended entry: its row, and what opens its leaf."""
+
+    seq: int
+    salt: bytes
+    event: bytes
+
+
+def append(works: Works, work: Work, event: Event, *, place: Place) -> Entry:
+    """Append one entry in the caller's transaction."""
+    seq = work.session.execute(text("SELECT nextval(pg_get_serial_sequence('journal', 'seq'))")).scalar_one()
+    salt = os.urandom(SALT_BYTES)
+    encoded = event.encode()
+    facts = JournalFacts(salt, encoded, place.box).encode()
+    is_public = not place.bucket and place.procedure != NO_PROCEDURE
+    work.session.add(
+        JournalRow(
+            seq=seq,
+            platform=place.platform,
+            bucket=place.bucket,
+            leaf=leaf_data(event, salt),
+            facts=hide(_key(works, place), facts, table=TABLE, row_id=seq, state=STATE),
+            procedure_id=place.procedure if is_public else None,
+        )
+    )
+    return Entry(seq, salt, encoded)
+
+
+def event(kind: EventKind, *, at: datetime, place: Place, subject: bytes, data: bytes = b"") -> Event:
+    """The event of protocol 3.9 at a place."""
+    return Event(kind=kind, at=to_millis(at), procedure=place.procedure.bytes, subject=subject, data=data or None)
+
+
+def read(works: Works, row: JournalRow, *, procedure: UUID) -> JournalFacts:
+    """Open an entry's row with its procedure's key.
+
+    Raises:
+        NotThisRow: it is another procedure's.
+    """
+    if row.seq is None:
+        raise NotThisRow
+    key = works.keys.facts(procedure)
+    return JournalFacts.decode(reveal(key, row.facts, table=TABLE, row_id=row.seq, state=STATE))
+
+
+def show_box(works: Works, work: Work, *, place: Place, buckets: frozenset[bytes]) -> None:
+    """Name the procedure on the entries of a box that is now closed: its deposits are no secret any more."""
+    hidden = work.session.exec(
+        select(JournalRow).where(
+            JournalRow.platform == place.platform,
+            JournalRow.bucket.in_(buckets),  # type: ignore[attr-defined]
+            JournalRow.procedure_id.is_(None),  # type: ignore[union-attr]
+        )
+    )
+    for row in hidden:
+        try:
+            facts = read(works, row, procedure=place.procedure)
+        except NotThisRow:
+            continue
+        if facts.box == place.box:
+            row.procedure_id = place.procedure
+
+
+def _key(works: Works, place: Place) -> bytes:
+    if place.procedure == NO_PROCEDURE:
+        return works.keys.platform_facts(place.platform)
+    return works.keys.facts(place.procedure)
