@@ -254,6 +254,10 @@ class Fields:
         """Whether an optional key is present."""
         return key in self._values
 
+    def as_map(self) -> Cbor:
+        """The whole map as decoded."""
+        return self._values
+
     def raw(self, key: int) -> Cbor:
         """The value as decoded."""
         return self._values[key]
