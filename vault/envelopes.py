@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Rows of envelopes and ledgers, and the box a deposit is addressed to.
+
+Rules
+  1. Before its box is closed a row shows its platform, a random id, a state and a week; all else is hidden (4.12).
+  2. A row is read and written whole: when its state moves, its facts are encrypted anew for that state.
+  3. An envelope is found by its depositor only: platform of the token and bidder, in its procedure and box.
+     Whatever else is wrong about an id, the answer is one and the same (T26, T47).
+  4. A bidder's ledger is locked after the box and before its envelopes; so one bidder's acts in one box queue up.
+
+Left to others: who may move which state (vault.lifecycle), what is written when (deposit, withdrawal, closing).
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col, select
+
+from crypto.policy import Box, Part, Policy
+from vault.errors import NotFound
+from vault.hidden import NotThisRow, hide, reveal
+from vault.journal import Place
+from vault.lifecycle import BoxState, EnvelopeState, ProcedureState
+from vault.models import BoxRow, Envelope, Ledger, PolicyRow, PolicyState, Procedure
+from vault.rows import EnvelopeFacts, LedgerFacts
+from vault.work import Work, Works
+
+ENVELOPES = "envelope"
+LEDGERS = "ledger"
+LEDGER_STATE = "kept"
+PUBLIC_AFTER = frozenset({BoxState.CLOSED, BoxState.OPENING, BoxState.KEYED, BoxState.OPENED})
+UNTOLD = frozenset({ProcedureState.DRAFTED})
+
+
+@dataclass(frozen=True)
+class Depositor:
+    """Who deposits: the platform of the token, and the bidder it names (protocol: one depositor is both)."""
+
+    platform: str
+    bidder: str
+
+
+@dataclass(frozen=True)
+class Addressed:
+    """A box of a published procedure as it is now, with the policy in force."""
+
+    platform: str
+    procedure: UUID
+    procedure_state: ProcedureState
+    policy: Policy
+    box: Box
+    box_id: int
+    state: BoxState
+
+    @property
+    def is_public(self) -> bool:
+        """Whether its closing is done, so that nothing about its deposits is a secret any more."""
+        return self.state in PUBLIC_AFTER
+
+    def place(self, works: Works) -> Place:
+        """Where the journal's entries about this box belong: hidden in the deadline's week until it is closed."""
+        return Place(self.platform, self.procedure, self.box.number, b"" if self.is_public else self.bucket(works))
+
+    def bucket(self, works: Works) -> bytes:
+        """The week of its deadline."""
+        return works.keys.bucket(self.platform, self.box.deadline)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A row of an envelope with its facts in clear."""
+
+    row: Envelope
+    facts: EnvelopeFacts
+
+    @property
+    def id(self) -> UUID:
+        return self.row.id
+
+    @property
+    def state(self) -> EnvelopeState:
+        return self.row.state
+
+
+def address(work: Work, platform: str, procedure: UUID, *, lot: str, part: Part) -> Addressed:
+    """Find a box by its lot and part.
+
+    Raises:
+        NotFound: no such procedure for this platform, or not published, or no such lot or part.
+    """
+    found, policy = _procedure(work, platform, procedure)
+    box = policy.box_of(lot, part)
+    if box is None:
+        raise NotFound
+    return _addressed(work, found, policy, box)
+
+
+def address_number(work: Work, platform: str, procedure: UUID, *, number: int) -> Addressed:
+    """Find a box by its number; NotFound as `address`."""
+    found, policy = _procedure(work, platform, procedure)
+    box = next((one for one in policy.boxes if one.number == number), None)
+    if box is None:
+        raise NotFound
+    return _addressed(work, found, policy, box)
+
+
+def find(works: Works, work: Work, envelope_id: UUID, *, procedure: UUID, lock: bool = False) -> Kept | None:
+    """An envelope's row with its facts; None where there is no row that is this procedure's."""
+    statement = select(Envelope).where(Envelope.id == envelope_id)
+    row = work.session.exec(statement.with_for_update() if lock else statement).first()
+    if row is None:
+        return None
+    try:
+        return Kept(row, read(works, row, procedure=procedure))
+    except NotThisRow:
+        return None
+
+
+def exists(work: Work, envelope_id: UUID) -> bool:
+    """Whether any row has this id, whoever's; told to nobody."""
+    return work.session.exec(select(Envelope.id).where(Envelope.id == envelope_id)).first() is not None
+
+
+def belongs(kept: Kept, depositor: Depositor, box: Addressed) -> bool:
+    """Whether an envelope is this depositor's, in this box."""
+    facts = kept.facts
+    mine = (kept.row.platform, facts.bidder) == (depositor.platform, depositor.bidder)
+    return mine and (facts.procedure, facts.box) == (box.procedure, box.box.number)
+
+
+def read(works: Works, row: Envelope, *, procedure: UUID) -> EnvelopeFacts:
+    """Open a row's facts; NotThisRow when it is another procedure's."""
+    key = works.keys.facts(procedure)
+    return EnvelopeFacts.decode(reveal(key, row.facts, table=ENVELOPES, row_id=row.id, state=row.state.value))
+
+
+def write(works: Works, row: Envelope, facts: EnvelopeFacts, *, state: EnvelopeState) -> Kept:
+    """Move a row to a state, with its facts encrypted for it."""
+    row.state = state
+    row.facts = _hidden(works, row.id, facts, state)
+    return Kept(row, facts)
+
+
+def add(
+    works: Works, work: Work, envelope_id: UUID, facts: EnvelopeFacts, *, box: Addressed, state: EnvelopeState
+) -> Kept:
+    """Add a row; in a box that is closed already it is in clear at once, as the closing made the others."""
+    row = Envelope(
+        id=envelope_id,
+        platform=box.platform,
+        bucket=box.bucket(works),
+        state=state,
+        facts=_hidden(works, envelope_id, facts, state),
+        procedure_id=box.procedure if box.is_public else None,
+        box_number=box.box.number if box.is_public else None,
+        bidder=facts.bidder if box.is_public else None,
+    )
+    work.session.add(row)
+    return Kept(row, facts)
+
+
+def in_week(works: Works, work: Work, *, procedure: UUID, platform: str, buckets: Iterable[bytes]) -> Iterator[Kept]:
+    """A procedure's envelopes among the rows of some weeks, in no order."""
+    statement = select(Envelope).where(Envelope.platform == platform, col(Envelope.bucket).in_(set(buckets)))
+    for row in work.session.exec(statement):
+        try:
+            yield Kept(row, read(works, row, procedure=procedure))
+        except NotThisRow:
+            continue
+
+
+def ledger(works: Works, work: Work, box: Addressed, *, bidder: str) -> LedgerFacts:
+    """A bidder's envelopes in a box, read without waiting for anybody."""
+    row = work.session.get(Ledger, works.keys.ledger_id(box.procedure, box.box.number, bidder))
+    return LedgerFacts() if row is None else _ledger_facts(works, row, box)
+
+
+@dataclass(frozen=True)
+class LockedLedger:
+    """A bidder's ledger, held until the transaction ends."""
+
+    row: Ledger
+    facts: LedgerFacts
+
+    def with_envelope(self, works: Works, box: Addressed, envelope_id: UUID) -> None:
+        """Enter an envelope as this bidder's latest in the box."""
+        facts = self.facts.with_envelope(envelope_id)
+        self.row.facts = _hidden_ledger(works, self.row.id, facts, box)
+
+    def up_to(self, envelope_id: UUID) -> tuple[UUID, ...]:
+        """This envelope and all earlier ones, oldest first (protocol 4.5)."""
+        place = self.facts.envelopes.index(envelope_id)
+        return self.facts.envelopes[: place + 1]
+
+
+def lock_ledger(works: Works, work: Work, box: Addressed, *, bidder: str) -> LockedLedger:
+    """Wait for a bidder's ledger in a box, made where it is missing. Call it after the box's lock."""
+    ledger_id = works.keys.ledger_id(box.procedure, box.box.number, bidder)
+    new = {
+        "id": ledger_id,
+        "platform": box.platform,
+        "bucket": box.bucket(works),
+        "state": LEDGER_STATE,
+        "facts": _hidden_ledger(works, ledger_id, LedgerFacts(), box),
+    }
+    work.session.execute(insert(Ledger).values(new).on_conflict_do_nothing(index_elements=["id"]))
+    row = work.session.exec(select(Ledger).where(Ledger.id == ledger_id).with_for_update()).one()
+    return LockedLedger(row, _ledger_facts(works, row, box))
+
+
+def _procedure(work: Work, platform: str, procedure: UUID) -> tuple[Procedure, Policy]:
+    found = work.session.exec(
+        select(Procedure).where(Procedure.id == procedure, Procedure.platform == platform)
+    ).first()
+    if found is None or found.state in UNTOLD:
+        raise NotFound
+    row = work.session.exec(
+        select(PolicyRow).where(PolicyRow.procedure_id == procedure, PolicyRow.state == PolicyState.IN_FORCE)
+    ).first()
+    if row is None:
+        raise NotFound
+    return found, Policy.decode(row.payload)
+
+
+def _addressed(work: Work, procedure: Procedure, policy: Policy, box: Box) -> Addressed:
+    row = work.session.exec(
+        select(BoxRow).where(BoxRow.procedure_id == procedure.id, BoxRow.number == box.number)
+    ).first()
+    if row is None or row.id is None:
+        raise NotFound
+    return Addressed(procedure.platform, procedure.id, procedure.state, policy, box, row.id, row.state)
+
+
+def _hidden(works: Works, envelope_id: UUID, facts: EnvelopeFacts, state: EnvelopeState) -> bytes:
+    key = works.keys.facts(facts.procedure)
+    return hide(key, facts.encode(), table=ENVELOPES, row_id=envelope_id, state=state.value)
+
+
+def _hidden_ledger(works: Works, ledger_id: UUID, facts: LedgerFacts, box: Addressed) -> bytes:
+    key = works.keys.facts(box.procedure)
+    return hide(key, facts.encode(), table=LEDGERS, row_id=ledger_id, state=LEDGER_STATE)
+
+
+def _ledger_facts(works: Works, row: Ledger, box: Addressed) -> LedgerFacts:
+    key = works.keys.facts(box.procedure)
+    return LedgerFacts.decode(reveal(key, row.facts, table=LEDGERS, row_id=row.id, state=LEDGER_STATE))
