@@ -96,14 +96,14 @@ class Verifier:
     @property
     def vkey(self) -> str:
         """The C2SP text form: name+id+key."""
-        return f"{self.name}+{self.key_id.hex()}+{_to_base64(ED25519 + self.public)}"
+        return f"{self.name}+{self.key_id.hex()}+{to_base64(ED25519 + self.public)}"
 
     @classmethod
     def parse(cls, vkey: str) -> "Verifier":
         """Read the C2SP text form; FormatError when its parts do not fit each other."""
         name, _, rest = vkey.partition("+")
         key_id, _, key = rest.partition("+")
-        raw = _from_base64(key)
+        raw = from_base64(key)
         if raw[:1] != ED25519:
             raise FormatError("not an Ed25519 verification key")
         verifier = cls(name, raw[1:])
@@ -155,7 +155,7 @@ class Signature:
     @property
     def line(self) -> str:
         """The line as it stands in a note, with its line feed."""
-        return f"{_DASH}{self.name} {_to_base64(self.key_id + self.value)}\n"
+        return f"{_DASH}{self.name} {to_base64(self.key_id + self.value)}\n"
 
 
 class SignedText(Protocol):
@@ -196,7 +196,7 @@ class Statement:
     @functools.cached_property
     def text(self) -> str:
         """The two lines that are signed, with the last line feed."""
-        return f"bidvault/{self.kind}/v1\n{_to_base64(self.payload)}\n"
+        return f"bidvault/{self.kind}/v1\n{to_base64(self.payload)}\n"
 
     @functools.cached_property
     def id(self) -> bytes:
@@ -285,7 +285,7 @@ def _payload(text: str, kind: Kind) -> bytes:
         raise FormatError("a statement has exactly two lines")
     if lines[0] != f"bidvault/{kind}/v1":
         raise KindError(f"not a statement of kind {kind}")
-    return _from_base64(lines[1])
+    return from_base64(lines[1])
 
 
 def _require_lines(data: bytes, limit: int) -> str:
@@ -307,7 +307,7 @@ def _parse_line(line: str) -> Signature:
     if not line.startswith(_DASH) or not separator:
         raise FormatError("a malformed signature line")
     _require_name(name)
-    raw = _from_base64(encoded)
+    raw = from_base64(encoded)
     if len(raw) <= KEY_ID_SIZE:
         raise FormatError("a signature line without a signature")
     return Signature(name, raw[:KEY_ID_SIZE], raw[KEY_ID_SIZE:])
@@ -328,16 +328,17 @@ def _join(text: str, signatures: tuple[Signature, ...]) -> bytes:
     return (text + "\n" + "".join(signature.line for signature in signatures)).encode()
 
 
-def _to_base64(raw: bytes) -> str:
+def to_base64(raw: bytes) -> str:
+    """Padded base64 (RFC 4648 section 4)."""
     return base64.b64encode(raw).decode("ascii")
 
 
-def _from_base64(encoded: str) -> bytes:
+def from_base64(encoded: str) -> bytes:
     """Padded canonical base64 (RFC 4648 section 4), or FormatError."""
     try:
         raw = base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError) as error:
         raise FormatError("not base64") from error
-    if _to_base64(raw) != encoded:
+    if to_base64(raw) != encoded:
         raise FormatError("not canonical base64")
     return raw
