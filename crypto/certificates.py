@@ -5,12 +5,51 @@ Rules
   1. An anchor is one self-signed certificate that we were given; it is known by H(SPKI).
   2. No anchor is certified by another one: two anchors are two owners' roots.
   3. Evidence is kept as received; it is judged each time anew, and never from the network.
+  4. Revocation data made after the moment judged counts: a certificate revoked later was good then.
 
 Left to others: fetching revocation data (vault.authorities), what a token or a PDF needs (timestamp, pades).
 """
 
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TypeVar
+
+from asn1crypto import crl, ocsp, pem, x509
+from cryptography import x509 as pyca
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import ocsp as pyca_ocsp
+from pyhanko.sign.validation.policy_decl import (
+    CertificateFetchingRule,
+    LocalKnowledge,
+    RevinfoOnlineFetchingRule,
+    RevocationInfoGatheringSpec,
+    SignatureValidationSpec,
+)
+from pyhanko.sign.validation.settings import KeyUsageConstraints
+from pyhanko_certvalidator.context import CertValidationPolicySpec
+from pyhanko_certvalidator.policy_decl import REQUIRE_REVINFO, CertRevTrustPolicy
+from pyhanko_certvalidator.registry import SimpleTrustManager
+from pyhanko_certvalidator.revinfo.archival import CRLContainer, OCSPContainer
+
+from crypto.der import require_der
+from crypto.encoding import Fields, encode, require_bstr, sha256
+from crypto.errors import CryptoError, FormatError, SignatureError
+
+_Result = TypeVar("_Result")
+# pyHanko logs each refusal with its traceback; a refusal is raised here, so without a handler nothing is printed.
+for _library in ("pyhanko", "pyhanko_certvalidator"):
+    logging.getLogger(_library).addHandler(logging.NullHandler())
+
+MAX_CERTIFICATE = 64 * 1024  # the largest seen in trust lists is 4 KB
+MAX_REVOCATION = 16 * 1024 * 1024  # the largest public CRLs in use are about 10 MB
+MAX_EVIDENCE = 32 * 1024 * 1024
+MAX_CHAIN = 8
+CLOCK_SPREAD = timedelta(seconds=60)  # signatures.md §1.3, 17: between authority, responder and host
+_PIECES = 64  # certificates, OCSP responses or CRLs in one evidence
 
 
 @dataclass(frozen=True)
@@ -44,7 +83,7 @@ class RevocationEvidence:
 
     def encode(self) -> bytes:
         """The evidence as canonical CBOR: {1 certificates, 2 OCSP responses, 3 CRLs}."""
-        raise NotImplementedError
+        return encode({1: self.certificates, 2: self.ocsps, 3: self.crls})
 
     @classmethod
     def decode(cls, data: bytes) -> "RevocationEvidence":
@@ -53,11 +92,24 @@ class RevocationEvidence:
         Raises:
             FormatError: not the one encoding of such a value.
         """
-        raise NotImplementedError
+        fields = Fields.decode(data, limit=MAX_EVIDENCE, mandatory=(1, 2, 3))
+
+        def pieces(key: int, most: int) -> tuple[bytes, ...]:
+            return tuple(require_bstr(piece, most=most) for piece in fields.array(key, most=_PIECES))
+
+        return cls(pieces(1, MAX_CERTIFICATE), pieces(2, MAX_REVOCATION), pieces(3, MAX_REVOCATION))
 
     def joined(self, *others: "RevocationEvidence") -> "RevocationEvidence":
         """This and other evidence as one, each piece once."""
-        raise NotImplementedError
+        every = (self, *others)
+        return RevocationEvidence(
+            certificates=tuple(dict.fromkeys(piece for one in every for piece in one.certificates)),
+            ocsps=tuple(dict.fromkeys(piece for one in every for piece in one.ocsps)),
+            crls=tuple(dict.fromkeys(piece for one in every for piece in one.crls)),
+        )
+
+
+NO_EVIDENCE = RevocationEvidence()
 
 
 @dataclass(frozen=True)
@@ -71,21 +123,77 @@ class RevocationSource:
 
 def anchor_hash(certificate: bytes) -> bytes:
     """H(SPKI) of a certificate."""
-    raise NotImplementedError
+    return sha256(load_certificate(certificate).public_key.dump())
 
 
-def read_anchors(pem: bytes) -> tuple[Anchor, ...]:
+def load_certificate(der: bytes) -> x509.Certificate:
+    """A certificate from its DER, read to the last field.
+
+    Raises:
+        FormatError: not exactly one DER certificate.
+    """
+    require_der(der, limit=MAX_CERTIFICATE)
+    try:
+        certificate = x509.Certificate.load(der, strict=True)
+        _ = certificate.native  # asn1crypto reads lazily; what is broken shows here, not later
+    except (ValueError, TypeError, OverflowError) as error:
+        raise FormatError("not a certificate") from error
+    return certificate
+
+
+def certificate_name(certificate: x509.Certificate) -> str:
+    """The subject for people: common name and organisation, on one line."""
+    known = certificate.subject.native
+    parts = [known.get("common_name"), known.get("organization_name")]
+    words = [part if isinstance(part, str) else ", ".join(part) for part in parts if part]
+    return " · ".join(words) or certificate.subject.human_friendly
+
+
+def read_certificates(pem_file: bytes) -> tuple[bytes, ...]:
+    """The certificates of a PEM file, in order.
+
+    Raises:
+        FormatError: none in it, or something that is not a certificate.
+    """
+    try:
+        blocks = [(kind, der) for kind, _headers, der in pem.unarmor(pem_file, multiple=True)]
+    except ValueError as error:
+        raise FormatError("not a PEM file") from error
+    if any(kind != "CERTIFICATE" for kind, _der in blocks):
+        raise FormatError("a PEM file of certificates holds something else")
+    for _kind, der in blocks:
+        load_certificate(der)
+    return tuple(der for _kind, der in blocks)
+
+
+def read_anchors(pem_file: bytes) -> tuple[Anchor, ...]:
     """The anchors of a PEM file.
 
     Raises:
         FormatError: none in it, or one is not a self-signed certificate, or one twice.
     """
-    raise NotImplementedError
+    anchors = tuple(make_anchor(der) for der in read_certificates(pem_file))
+    if len({anchor.hash for anchor in anchors}) != len(anchors):
+        raise FormatError("an anchor appears twice")
+    return anchors
 
 
-def choose_anchors(anchors: Iterable[Anchor], hashes: Sequence[bytes]) -> tuple[Anchor, ...]:
+def make_anchor(der: bytes) -> Anchor:
+    """An anchor from one certificate.
+
+    Raises:
+        FormatError: the certificate is not self-signed.
+    """
+    certificate = load_certificate(der)
+    if not _issued(pyca.load_der_x509_certificate(der), by=pyca.load_der_x509_certificate(der)):
+        raise FormatError(f"{certificate_name(certificate)} is not self-signed, so it cannot be an anchor")
+    return Anchor(der=der, hash=sha256(certificate.public_key.dump()), name=certificate_name(certificate))
+
+
+def choose_anchors(anchors: Iterable[Anchor], hashes_: Sequence[bytes]) -> tuple[Anchor, ...]:
     """Those anchors that a policy names, in its order; unknown ones are left out."""
-    raise NotImplementedError
+    known = {anchor.hash: anchor for anchor in anchors}
+    return tuple(known[one] for one in dict.fromkeys(hashes_) if one in known)
 
 
 def chain_to_anchor(certificates: Sequence[bytes], *, anchors: Sequence[Anchor]) -> tuple[bytes, ...]:
@@ -93,10 +201,105 @@ def chain_to_anchor(certificates: Sequence[bytes], *, anchors: Sequence[Anchor])
 
     Raises:
         SignatureError: no chain leads to an anchor.
+        FormatError: one of the certificates cannot be read.
     """
-    raise NotImplementedError
+    if not certificates:
+        raise SignatureError("no certificate to begin a chain with")
+    trusted = {anchor.der for anchor in anchors}
+    pool = _load_all((*certificates, *trusted))
+    chain = [certificates[0]]
+    while chain[-1] not in trusted and len(chain) < MAX_CHAIN:
+        issuer = next((der for der, one in pool.items() if _may_issue(pool[chain[-1]], one, der in trusted)), None)
+        if issuer is None or issuer in chain:
+            break
+        chain.append(issuer)
+    if chain[-1] not in trusted:
+        raise SignatureError("no chain leads from the certificate to a trust anchor")
+    return tuple(chain)
 
 
 def revocation_source(certificate: bytes, issuer: bytes) -> RevocationSource:
     """Where to ask for the state of a certificate, and the OCSP request to send there."""
-    raise NotImplementedError
+    leaf = load_certificate(certificate)
+    query = pyca_ocsp.OCSPRequestBuilder().add_certificate(
+        pyca.load_der_x509_certificate(certificate), pyca.load_der_x509_certificate(issuer), hashes.SHA1()
+    )  # SHA-1 names the issuer here and protects nothing; RFC 5019 demands it of every responder
+    points = leaf.crl_distribution_points
+    return RevocationSource(
+        ask=query.build().public_bytes(Encoding.DER),
+        ocsp=tuple(dict.fromkeys(leaf.ocsp_urls)),
+        crl=tuple(dict.fromkeys(point.url for point in points if point.url is not None)),
+    )
+
+
+def spec_for(
+    anchors: Sequence[Anchor], evidence: RevocationEvidence, usage: KeyUsageConstraints
+) -> SignatureValidationSpec:
+    """What pyHanko needs to judge from given anchors and evidence alone: hard fail, no network."""
+    policy = CertValidationPolicySpec(
+        trust_manager=SimpleTrustManager.build(trust_roots=[load_certificate(anchor.der) for anchor in anchors]),
+        revinfo_policy=CertRevTrustPolicy(REQUIRE_REVINFO, retroactive_revinfo=True),
+        time_tolerance=CLOCK_SPREAD,
+    )
+    return SignatureValidationSpec(
+        cert_validation_policy=policy,
+        revinfo_gathering_policy=RevocationInfoGatheringSpec(
+            online_fetching_rule=RevinfoOnlineFetchingRule.LOCAL_ONLY,
+            certificate_fetching_rule=CertificateFetchingRule.NEVER_FETCH,
+        ),
+        local_knowledge=_knowledge(evidence),
+        key_usage_settings=usage,
+    )
+
+
+def run_offline(judging: Coroutine[object, None, _Result]) -> _Result:
+    """Run a pyHanko coroutine that has nothing to wait for, also inside a running event loop.
+
+    Raises:
+        CryptoError: it wanted to wait, which only the network could be the reason for.
+    """
+    try:
+        judging.send(None)
+    except StopIteration as done:
+        result: _Result = done.value
+        return result
+    judging.close()
+    raise CryptoError("verification wanted to wait for something outside")
+
+
+def _knowledge(evidence: RevocationEvidence) -> LocalKnowledge:
+    try:
+        answers = [ocsp.OCSPResponse.load(der, strict=True) for der in evidence.ocsps]
+        lists = [crl.CertificateList.load(der, strict=True) for der in evidence.crls]
+        return LocalKnowledge(
+            known_ocsps=[one for answer in answers for one in OCSPContainer.load_multi(answer)],
+            known_crls=[CRLContainer(one) for one in lists],
+            known_certs=[load_certificate(der) for der in evidence.certificates],
+        )
+    except (ValueError, TypeError) as error:
+        raise FormatError("revocation data cannot be read") from error
+
+
+def _load_all(certificates: Iterable[bytes]) -> dict[bytes, pyca.Certificate]:
+    for der in certificates:
+        load_certificate(der)
+    return {der: pyca.load_der_x509_certificate(der) for der in certificates}
+
+
+def _may_issue(leaf: pyca.Certificate, candidate: pyca.Certificate, trusted: bool) -> bool:
+    if not _issued(leaf, by=candidate):
+        return False
+    if trusted:
+        return True
+    try:
+        return candidate.extensions.get_extension_for_class(pyca.BasicConstraints).value.ca
+    except (pyca.ExtensionNotFound, ValueError):
+        return False
+
+
+def _issued(leaf: pyca.Certificate, *, by: pyca.Certificate) -> bool:
+    try:
+        leaf.verify_directly_issued_by(by)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True

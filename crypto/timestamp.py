@@ -12,13 +12,37 @@ Rules
 Left to others: asking, fail-over, keeping evidence (vault.authorities); the verdict (vault.lifecycle).
 """
 
-from collections.abc import Sequence
+import secrets
+from collections.abc import Callable, Sequence
 from dataclasses import InitVar, dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
-from crypto.certificates import Anchor, RevocationEvidence
+import rfc3161ng
+from asn1crypto import cms, core, tsp, x509
+from pyhanko.sign.ades.report import AdESPassed
+from pyhanko.sign.validation.ades import ades_timestamp_validation
+from pyhanko.sign.validation.status import TimestampSignatureStatus
+from pyhanko_certvalidator.ltv.types import ValidationTimingInfo
+
+from crypto.certificates import (
+    Anchor,
+    RevocationEvidence,
+    certificate_name,
+    load_certificate,
+    run_offline,
+    spec_for,
+)
+from crypto.der import require_der
+from crypto.encoding import sha256
+from crypto.errors import CryptoError, FormatError, TimeProofError, TimestampError
 
 DEFAULT_ACCURACY = timedelta(seconds=1)  # protocol 2.7: an absent accuracy counts as one second
+_T = TypeVar("_T")
+
+MAX_TOKEN = 64 * 1024  # protocol 3.6: tokens travel in a receipt of at most 64 KiB
+SHA256_SIZE = 32
+_GRANTED = ("granted", "granted_with_mods")  # RFC 3161 §2.4.2: status 0 and 1
 _CHECKED = object()  # held by this module alone: who has it has made the checks
 
 
@@ -96,7 +120,13 @@ class TimeProof:
 
 def build_request(imprint: bytes, *, policy: str | None = None) -> TimeRequest:
     """A request for a token over a SHA-256 digest: 64-bit random nonce, certificates asked for."""
-    raise NotImplementedError
+    if len(imprint) != SHA256_SIZE:
+        raise TimestampError(f"a request is made over {SHA256_SIZE} bytes, not {len(imprint)}")
+    nonce = secrets.randbits(63) | 1 << 63  # 64 bits, the first one set: DER then has one length
+    query = rfc3161ng.make_timestamp_request(
+        digest=imprint, hashname="sha256", include_tsa_certificate=True, nonce=nonce, tsa_policy_id=policy
+    )
+    return TimeRequest(der=rfc3161ng.encode_timestamp_request(query), imprint=imprint, nonce=nonce, policy=policy)
 
 
 def token_of(response: bytes, request: TimeRequest) -> bytes:
@@ -105,12 +135,33 @@ def token_of(response: bytes, request: TimeRequest) -> bytes:
     Raises:
         TimestampError: not strict DER, refused by the authority, or nonce, imprint or policy differ.
     """
-    raise NotImplementedError
+    _require_der(response)
+    answer = _read(lambda: tsp.TimeStampResp.load(response, strict=True))
+    status = _read(lambda: answer["status"]["status"].native)
+    if status not in _GRANTED:
+        raise TimestampError(f"the authority answered: {status}")
+    token: bytes = _read(lambda: answer["time_stamp_token"].dump())
+    content = _content(token)
+    nonce = _read(lambda: content["nonce"].native)
+    if nonce != request.nonce:
+        raise TimestampError("the nonce is not the one that was sent")
+    _require_imprint(content, request.imprint)
+    if request.policy is not None:
+        _require_policy(content, (request.policy,))
+    return token
 
 
 def token_certificates(token: bytes) -> tuple[bytes, ...]:
-    """The certificates a token carries, the authority's own first; nothing about them is checked."""
-    raise NotImplementedError
+    """The certificates a token carries, the authority's own first; nothing about them is checked.
+
+    Raises:
+        TimestampError: not a token, or the authority's certificate is not in it.
+    """
+    _require_der(token)
+    signed = _signed_data(token)
+    carried = [one.chosen.dump() for one in _read(lambda: list(signed["certificates"]))]
+    own = _authority(signed).dump()
+    return (own, *(der for der in carried if der != own))
 
 
 def judge_response(
@@ -133,7 +184,8 @@ def judge_response(
     Raises:
         TimestampError: one of the checks fails; the text says which.
     """
-    raise NotImplementedError
+    token = token_of(response, request)
+    return judge_token(token, request.imprint, anchors=anchors, evidence=evidence, policies=policies)
 
 
 def judge_token(
@@ -149,16 +201,179 @@ def judge_token(
     Raises:
         TimestampError: one of the checks fails; the text says which.
     """
-    raise NotImplementedError
+    # 1. One encoding, nothing behind it.
+    _require_der(token)
+    signed, content = _signed_data(token), _content(token)
+    # 2. What was asked for: imprint algorithm and value, policy.
+    _require_imprint(content, imprint)
+    if policies:
+        _require_policy(content, policies)
+    # 3. The authority's right to give time, before pyHanko looks at the rest.
+    at = _moment(content)
+    authority = _authority(signed)
+    _require_time_stamping(authority)
+    # 4. Signature, certificate identifier, chain and revocation, all as of genTime.
+    anchor = _judge(signed, imprint, at=at, anchors=anchors, evidence=evidence)
+    return VerifiedTimestamp(
+        at=at,
+        accuracy=_accuracy(content),
+        token=token,
+        anchor_hash=anchor,
+        tsa_key_hash=sha256(authority.public_key.dump()),
+        imprint=imprint,
+        policy=content["policy"].native,
+        authority=certificate_name(authority),
+        checked=_CHECKED,
+    )
 
 
-def prove_passed(
-    moment: datetime, tokens: Sequence[VerifiedTimestamp], *, over: bytes, quorum: int
-) -> TimeProof:
+def prove_passed(moment: datetime, tokens: Sequence[VerifiedTimestamp], *, over: bytes, quorum: int) -> TimeProof:
     """Prove that `moment` has passed (protocol 2.7: a time proof for t over s).
 
     Raises:
         TimeProofError: fewer than `quorum` tokens over `over` with `earliest` ≥ moment, from different
             anchors and different authority keys.
     """
-    raise NotImplementedError
+    if quorum < 1:
+        raise TimeProofError("a quorum of none proves nothing")
+    fitting = [token for token in tokens if token.imprint == over and token.earliest >= moment]
+    chosen = _independent(fitting)
+    if len(chosen) < quorum:
+        raise TimeProofError(f"{len(chosen)} independent tokens prove the moment, {quorum} needed")
+    return TimeProof(moment=moment, over=over, tokens=chosen, checked=_CHECKED)
+
+
+def _independent(tokens: Sequence[VerifiedTimestamp]) -> tuple[VerifiedTimestamp, ...]:
+    """As many tokens as possible of pairwise different anchors and keys: a matching of anchors and keys."""
+    by_key: dict[bytes, VerifiedTimestamp] = {}
+
+    def place(token: VerifiedTimestamp, tried: set[bytes]) -> bool:
+        for other in tokens:
+            if other.anchor_hash != token.anchor_hash or other.tsa_key_hash in tried:
+                continue
+            tried.add(other.tsa_key_hash)
+            holder = by_key.get(other.tsa_key_hash)
+            if holder is None or place(holder, tried):
+                by_key[other.tsa_key_hash] = other
+                return True
+        return False
+
+    for first in {token.anchor_hash: token for token in reversed(tokens)}.values():
+        place(first, set())
+    return tuple(by_key.values())
+
+
+def _read(part: Callable[[], _T]) -> _T:
+    """Take a part of a parsed value; asn1crypto reads lazily, so what is broken shows only here."""
+    try:
+        return part()
+    except (ValueError, TypeError, KeyError, OverflowError, AttributeError) as error:
+        raise TimestampError("not an RFC 3161 token that can be read") from error
+
+
+def _require_der(data: bytes) -> None:
+    try:
+        require_der(data, limit=MAX_TOKEN)
+    except FormatError as error:
+        raise TimestampError(f"not strict DER: {error}") from error
+
+
+def _signed_data(token: bytes) -> cms.SignedData:
+    envelope = _read(lambda: cms.ContentInfo.load(token, strict=True))
+    if _read(lambda: envelope["content_type"].native) != "signed_data":
+        raise TimestampError("a token is signed data, this is something else")
+    signed = _read(lambda: envelope["content"])
+    if len(signed["signer_infos"]) != 1:
+        raise TimestampError("a token has one signer")
+    return signed
+
+
+def _authority(signed: cms.SignedData) -> x509.Certificate:
+    """The one certificate among those carried that the signer's identifier names."""
+    certificates = [one.chosen for one in _read(lambda: list(signed["certificates"])) if one.name == "certificate"]
+    named = _read(lambda: signed["signer_infos"][0]["sid"])
+    for one in certificates:
+        load_certificate(one.dump())
+        if _read(lambda one=one: _names(named, one)):  # type: ignore[misc]
+            return one
+    raise TimestampError("the token does not carry its authority's certificate")
+
+
+def _names(identifier: cms.SignerIdentifier, certificate: x509.Certificate) -> bool:
+    if identifier.name == "issuer_and_serial_number":
+        named = identifier.chosen
+        return bool(
+            named["issuer"] == certificate.issuer and named["serial_number"].native == certificate.serial_number
+        )
+    return bool(identifier.chosen.native == certificate.key_identifier)
+
+
+def _judge(
+    signed: cms.SignedData, imprint: bytes, *, at: datetime, anchors: Sequence[Anchor], evidence: RevocationEvidence
+) -> bytes:
+    """pyHanko's verdict as of genTime; returns H(SPKI) of the anchor that the chain ends in.
+
+    The two certificates that could be meant by one issuer and serial number are told apart here: pyHanko checks
+    ESSCertID of the one it took, `_authority` of the one whose usage was looked at.
+    """
+    spec = spec_for(anchors, evidence, TimestampSignatureStatus.default_usage_constraints())
+    as_of = ValidationTimingInfo(validation_time=at, best_signature_time=at, point_in_time_validation=True)
+    try:
+        result = run_offline(ades_timestamp_validation(signed, spec, lambda _algorithm: imprint, timing_info=as_of))
+    except CryptoError:
+        raise
+    except Exception as error:  # pyHanko leaks many kinds (signatures.md §1.3, 4); each means: not a good token
+        raise TimestampError("the token cannot be judged") from error
+    if result.ades_subindic is not AdESPassed.OK or result.api_status is None:
+        raise TimestampError(f"the token is refused: {result.ades_subindic}")
+    path = result.api_status.validation_path
+    if path is None or result.api_status.signing_cert.dump() != _authority(signed).dump():
+        raise TimestampError("the token leads to no anchor")
+    return sha256(path.first.public_key.dump())
+
+
+def _content(token: bytes) -> tsp.TSTInfo:
+    signed = _signed_data(token)
+    inner = _read(lambda: signed["encap_content_info"])
+    if _read(lambda: inner["content_type"].native) != "tst_info":
+        raise TimestampError("the signed content is not a time stamp")
+    _require_der(bytes(inner["content"]))
+    content = _read(lambda: inner["content"].parsed)
+    _read(lambda: content.native)
+    return content
+
+
+def _require_imprint(content: tsp.TSTInfo, imprint: bytes) -> None:
+    stamped = content["message_imprint"]
+    if stamped["hash_algorithm"]["algorithm"].native != "sha256":
+        raise TimestampError("the imprint is not made with SHA-256")
+    if stamped["hashed_message"].native != imprint:
+        raise TimestampError("the token is over something else")
+
+
+def _require_policy(content: tsp.TSTInfo, policies: Sequence[str]) -> None:
+    if content["policy"].native not in policies:
+        raise TimestampError(f"the authority's policy {content['policy'].native} is not allowed")
+
+
+def _require_time_stamping(authority: x509.Certificate) -> None:
+    """RFC 3161 §2.3: the usage is time stamping, that alone, and critical."""
+    usage = authority.extended_key_usage_value
+    if usage is None or usage.native != ["time_stamping"] or "extended_key_usage" not in authority.critical_extensions:
+        raise TimestampError("the certificate is not for time stamping alone")
+
+
+def _moment(content: tsp.TSTInfo) -> datetime:
+    moment: datetime | None = content["gen_time"].native
+    if moment is None or not content["gen_time"].contents.endswith(b"Z"):
+        raise TimestampError("the time of the token is not in UTC")
+    return moment.astimezone(UTC)
+
+
+def _accuracy(content: tsp.TSTInfo) -> timedelta:
+    stated = content["accuracy"].native
+    if stated is None:
+        return DEFAULT_ACCURACY
+    return timedelta(
+        seconds=stated["seconds"] or 0, milliseconds=stated["millis"] or 0, microseconds=stated["micros"] or 0
+    )
