@@ -57,6 +57,11 @@ def position(share: bytes | bytearray) -> int:
     return share[SECRET_SIZE]
 
 
+def zero(secret: bytearray) -> None:
+    """Overwrite a secret (CPython may keep copies elsewhere; docs/threats.md says so)."""
+    secret[:] = bytes(len(secret))
+
+
 def _share(y: int, x: int) -> bytearray:
     return bytearray(y.to_bytes(SECRET_SIZE, "big")) + bytes((x,))
 
