@@ -17,13 +17,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TypeVar
+from typing import TypeAlias
 from uuid import UUID
 
 from crypto.deposit import DepositRecord, Verdict, WithdrawalRecord
-from crypto.policy import Box, Limits, Mode, Part, Policy
+from crypto.policy import Limits, Mode
 from crypto.timestamp import VerifiedTimestamp
-from vault.errors import DepositLimitReached, InvalidInput, NotFound, TooLarge, WrongState
+from vault.errors import DepositLimitReached, InvalidInput, TooLarge, WrongState
 
 CLOCK_TOLERANCE = timedelta(seconds=1)  # protocol 4.3, case 3
 TOKEN_PROMPT = timedelta(seconds=30)  # protocol 4.3, case 2
@@ -72,6 +72,9 @@ class ContributionState(StrEnum):
     STORED = "stored"
     ACCEPTED = "accepted"
     REFUSED = "refused"
+
+
+State: TypeAlias = ProcedureState | BoxState | EnvelopeState | ContributionState
 
 
 class Actor(StrEnum):
@@ -123,17 +126,7 @@ class Held:
     state: EnvelopeState
 
 
-@dataclass(frozen=True)
-class Announced:
-    """One document as announced before the first byte."""
-
-    path: str
-    size: int
-
-
-def judge(
-    record: DepositRecord | WithdrawalRecord, token: VerifiedTimestamp, *, box: BoxTimes
-) -> Judgement:
+def judge(record: DepositRecord | WithdrawalRecord, token: VerifiedTimestamp, *, box: BoxTimes) -> Judgement:
     """Decide whether a deposit or a withdrawal was in time, and by which case.
 
     Args:
@@ -163,8 +156,131 @@ def state_after(given: Verdict) -> EnvelopeState:
     return _AFTER_VERDICT[given]
 
 
+def standing(held: Iterable[Held]) -> tuple[Held, ...]:
+    """Of each bidder's in-time envelopes in one box the last, in journal order (rule 4)."""
+    last: dict[str, Held] = {}
+    for one in sorted(held, key=_order):
+        if one.state is EnvelopeState.SEALED:
+            last[one.bidder] = one
+    return tuple(sorted(last.values(), key=_order))
+
+
+def superseded(held: Sequence[Held]) -> tuple[Held, ...]:
+    """In-time envelopes that a later one of the same bidder replaces."""
+    stands = {one.envelope_id for one in standing(held)}
+    return tuple(
+        one for one in sorted(held, key=_order) if one.state is EnvelopeState.SEALED and one.envelope_id not in stands
+    )
+
+
+def withdrawn_with(held: Iterable[Held], chosen: Held) -> tuple[Held, ...]:
+    """What withdrawing one envelope withdraws: it and that bidder's earlier ones in the box (rule 5)."""
+    return tuple(
+        one
+        for one in sorted(held, key=_order)
+        if one.bidder == chosen.bidder
+        and one.first_event <= chosen.first_event
+        and EnvelopeState.WITHDRAWN in _MOVES.get(one.state, {})
+    )
+
+
+def require_accepting(
+    procedure: ProcedureState, limits: Limits, *, sizes: Sequence[int], deposits: int, mode: Mode = Mode.SERVER
+) -> None:
+    """Step D0: refuse on its announcement what will not be accepted.
+
+    A deadline that has passed refuses nothing: late envelopes are taken until the procedure is archived.
+
+    Args:
+        procedure: its state.
+        limits: of the policy in force.
+        sizes: announced bytes of each document.
+        deposits: this bidder's envelopes in this box so far.
+        mode: who seals.
+
+    Raises:
+        WrongState: the procedure is not published, or no longer.
+        InvalidInput: no document, or an empty one, or bytes sealed by the bidder.
+        TooLarge: a document, the envelope, or the number of documents passes a limit.
+        DepositLimitReached: this bidder has used all deposits of this box.
+    """
+    if procedure is not ProcedureState.PUBLISHED:
+        raise WrongState(procedure, ProcedureState.PUBLISHED)
+    if mode is not Mode.SERVER:
+        raise InvalidInput("mode", "envelopes are sealed by the vault")
+    if not sizes:
+        raise InvalidInput("announcement", "at least one document")
+    for place, size in enumerate(sizes):
+        if size < 1:
+            raise InvalidInput(f"announcement[{place}].size", "at least one byte")
+    _require_within("documents", len(sizes), limits.documents)
+    _require_within("document", max(sizes), limits.document)
+    _require_within("envelope", sum(sizes), limits.envelope)
+    if deposits >= limits.deposits:
+        raise DepositLimitReached(limits.deposits)
+
+
+def require_move(before: State, after: State, *, by: Actor) -> None:
+    """Refuse a step that the table does not have, or that is another actor's; WrongState."""
+    allowed = _MOVES.get(before, {})
+    if allowed.get(after) is not by:
+        raise WrongState(before, f"a way to {after} for {by}")
+
+
+def is_final(state: State) -> bool:
+    """Whether nothing moves this state any more."""
+    return not _MOVES.get(state)
+
+
+def _order(one: Held) -> int:
+    return one.first_event
+
+
+def _require_within(what: str, announced: int, limit: int) -> None:
+    if announced > limit:
+        raise TooLarge(what, announced, limit)
+
+
 _AFTER_VERDICT: Mapping[Verdict, EnvelopeState] = {
     Verdict.IN_TIME: EnvelopeState.SEALED,
     Verdict.LATE: EnvelopeState.LATE,
     Verdict.REVIEW: EnvelopeState.REVIEW,
+}
+_JUDGED: Mapping[State, Actor] = {
+    EnvelopeState.SEALED: Actor.VAULT,
+    EnvelopeState.LATE: Actor.VAULT,
+    EnvelopeState.REVIEW: Actor.VAULT,
+}
+_ADMITTED: Mapping[State, Actor] = {
+    EnvelopeState.LISTED: Actor.CUSTODIANS,  # a decision, protocol 4.9
+    EnvelopeState.WITHDRAWN: Actor.DEPOSITOR,
+}
+_MOVES: Mapping[State, Mapping[State, Actor]] = {
+    ProcedureState.DRAFTED: {ProcedureState.PUBLISHED: Actor.BUYER, ProcedureState.CANCELLED: Actor.BUYER},
+    ProcedureState.PUBLISHED: {ProcedureState.ARCHIVED: Actor.BUYER, ProcedureState.CANCELLED: Actor.BUYER},
+    BoxState.OPEN: {BoxState.CLOSING: Actor.VAULT},
+    BoxState.CLOSING: {BoxState.CLOSED: Actor.VAULT},
+    BoxState.CLOSED: {
+        BoxState.OPENING: Actor.BUYER,
+        BoxState.OPENED: Actor.VAULT,  # nothing was listed: opened by its closing, protocol 4.6
+    },
+    BoxState.OPENING: {BoxState.KEYED: Actor.VAULT},
+    BoxState.KEYED: {BoxState.OPENED: Actor.VAULT},
+    EnvelopeState.RECEIVING: {**_JUDGED, EnvelopeState.RECEIVED: Actor.VAULT},
+    EnvelopeState.RECEIVED: {**_JUDGED, EnvelopeState.WITHDRAWN: Actor.DEPOSITOR},
+    EnvelopeState.SEALED: {
+        EnvelopeState.WITHDRAWN: Actor.DEPOSITOR,
+        EnvelopeState.SUPERSEDED: Actor.VAULT,
+        EnvelopeState.LISTED: Actor.VAULT,
+    },
+    EnvelopeState.LATE: _ADMITTED,
+    EnvelopeState.REVIEW: _ADMITTED,
+    EnvelopeState.LISTED: {
+        EnvelopeState.KEYED: Actor.VAULT,
+        EnvelopeState.UNKEYED: Actor.VAULT,
+        EnvelopeState.FAILED: Actor.VAULT,  # its object rotted, step O4a
+    },
+    EnvelopeState.UNKEYED: {EnvelopeState.KEYED: Actor.CUSTODIANS},  # only by decision, protocol 4.7
+    EnvelopeState.KEYED: {EnvelopeState.OPENED: Actor.VAULT, EnvelopeState.FAILED: Actor.VAULT},
+    ContributionState.STORED: {ContributionState.ACCEPTED: Actor.VAULT, ContributionState.REFUSED: Actor.VAULT},
 }
