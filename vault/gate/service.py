@@ -12,24 +12,44 @@ Rules
 Left to others: where tokens come from (vault.authorities), the order of acts (journeys), journaling (the caller).
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import timedelta
+from threading import Event as Flag
 from uuid import UUID
 
 from sqlalchemy import Engine
+from sqlmodel import Session
 
 from crypto.certificates import Anchor
-from crypto.merkle import Event
-from crypto.policy import Card, Policy
-from crypto.statement import Statement
-from vault.gate.keys import GateKeys
+from crypto.closings import Closing, EnvelopeList
+from crypto.errors import PolicyError, StateError
+from crypto.events import Event
+from crypto.policy import Card, Policy, Role, person_id
+from crypto.statement import Kind, Statement, parse_note
+from vault.errors import ObjectMissing, RolledBack
+from vault.gate import checks, records
+from vault.gate.keys import GateHolder, GateKeys
+from vault.gate.memory import missing_act
+from vault.gate.models import AcceptedClosing, AcceptedPolicy
+from vault.gate.records import GateRecords
 from vault.rows import Stamp
 from vault.work import Clock
+
+CARD_LIFETIME = timedelta(days=3 * 365)  # protocol 3.2
 
 
 @dataclass(frozen=True)
 class Gate:
-    """The built-in gate of a deployment."""
+    """The built-in gate of a deployment.
+
+    Attributes:
+        engine: the database under the gate's own role.
+        clock: the gate's own.
+        keys: its root and the wrapped seeds.
+        anchors: the time authorities' roots as the gate was given them, not as a policy names them.
+    """
 
     engine: Engine = field(repr=False)
     clock: Clock
@@ -37,28 +57,152 @@ class Gate:
     anchors: tuple[Anchor, ...]
     name: str = "gate"
     organisation: str = "bidvault"
+    _refusing: Flag = field(default_factory=Flag, repr=False, compare=False)
+
+    @property
+    def records(self) -> GateRecords:
+        """The gate's rows."""
+        return GateRecords(self.engine)
 
     def make_card(self, procedure: UUID) -> Card:
         """Draw the procedure's seed (once) and give the card of its keys."""
-        raise NotImplementedError
-
-    def rehearse(self, policy: Policy, canary: bytes) -> Statement:
-        """Open the gate's slot of a canary and sign what it held: a rehearsal. KindError for anything but a canary."""
-        raise NotImplementedError
+        holder = self.keys.create(procedure)
+        now = self.clock.now()
+        return Card(
+            role=Role.GATE,
+            kem=holder.kem.public,
+            sig=holder.signer.verifier.public,
+            name=self.name,
+            organisation=self.organisation,
+            person=person_id("bidvault", f"gate:{self.name}"),
+            valid_from=now,
+            valid_to=now + CARD_LIFETIME,
+        )
 
     def accept_policy(self, note: bytes) -> Statement:
-        """Store a policy that its holders signed, and sign it; PolicyError when it may not follow the stored one."""
-        raise NotImplementedError
+        """Store a policy that its holders have signed, and sign it; the same policy again gives the same signature.
+
+        Raises:
+            PolicyError: an older or equal epoch, a lowered value, a box already closing or past its deadline.
+            SignatureError: too few holders have signed.
+        """
+        statement = parse_note(note, Kind.POLICY)
+        policy = Policy.of(statement)
+        procedure = UUID(bytes=policy.procedure)
+        holder = self._holder(procedure)
+        checks.require_own_policy(policy, kid=holder.kid, anchors=self.anchors)
+        checks.require_holders_signed(statement, policy)
+        with self._open(procedure) as session:
+            chain = records.policies(session, procedure)
+            signed = statement.signed_by(holder.signer)
+            if chain and chain[-1].hash == policy.hash:
+                return signed
+            closed = records.main_closings(session, procedure)
+            now = self.clock.now()
+            checks.require_next(chain[-1] if chain else None, policy, now=now, closed=closed.keys())
+            session.add(
+                AcceptedPolicy(
+                    procedure_id=procedure, epoch=policy.epoch, policy_hash=policy.hash, note=signed.note, at=now
+                )
+            )
+        return signed
+
+    def holds_policy(self, policy_hash: bytes) -> bool:
+        """Whether the gate has stored this policy: an act that was broken off goes on."""
+        with self.records.read() as session:
+            return records.policy_row(session, policy_hash) is not None
 
     def accept_closing(
         self, note: bytes, entries: bytes, tokens: Sequence[Stamp], *, decision: bytes | None = None
     ) -> None:
-        """Store a box's closing with its list (C4). Tokens: C1's, over the policy's closing request."""
-        raise NotImplementedError
+        """Store a box's closing with its list (C4); the same closing again changes nothing.
+
+        Args:
+            note: the closing, signed by the vault.
+            entries: the encoded list.
+            tokens: those of C1, over the policy's closing request.
+            decision: the custodians' note that a supplementary closing stands on.
+
+        Raises:
+            StateError: the box, or the decision, has another closing already.
+            ListError: the list does not give the root, or the decision is another's.
+            TimeProofError: deadline and settle are not proved to have passed.
+            PolicyError, SignatureError: not the policy in force for this box; not the vault's.
+        """
+        statement = parse_note(note, Kind.CLOSING)
+        closing = Closing.of(statement)
+        procedure = self._procedure_of(closing.policy_hash)
+        with self._open(procedure) as session:
+            if session.get(AcceptedClosing, statement.id) is not None:
+                return
+            chain = records.policies(session, procedure)
+            policy = checks.require_in_force_for(chain, closing)
+            listed = checks.require_closing(statement, closing, EnvelopeList.decode(entries), policy=policy)
+            self._require_one_closing(session, procedure, closing)
+            checks.require_decided(closing, listed, decision, chain=chain)
+            box = policy.box(closing.box)
+            checks.require_passed(
+                box.deadline + policy.settle,
+                tokens,
+                over=policy.close_request(box),
+                policy=policy,
+                anchors=self.anchors,
+            )
+            session.add(
+                AcceptedClosing(
+                    id=statement.id,
+                    procedure_id=procedure,
+                    box=closing.box,
+                    decision_id=closing.decision,
+                    note=note,
+                    list=entries,
+                    decision=decision,
+                    at=self.clock.now(),
+                )
+            )
 
     def require_not_rolled_back(self, events: Iterable[Event]) -> None:
-        """Refuse everything from now on when the journal tells of acts that the gate does not remember (T52)."""
-        raise NotImplementedError
+        """Compare the journal with what the gate remembers (T52).
 
+        Args:
+            events: the journal's events; those that tell of the gate's acts are looked up, all others passed over.
 
-HeaderReader = Callable[[int], bytes | None]
+        Raises:
+            RolledBack: the gate does not remember one of them; it refuses everything from now on.
+        """
+        with self.records.read() as session:
+            missing = missing_act(session, events)
+        if missing is not None:
+            self._refusing.set()
+            raise RolledBack(f"the gate does not remember what the journal tells: {missing.kind.value}")
+
+    def _open(self, procedure: UUID) -> AbstractContextManager[Session]:
+        self._require_memory()
+        return self.records.open(procedure)
+
+    def _require_memory(self) -> None:
+        if self._refusing.is_set():
+            raise StateError("the gate's memory is behind the journal: it refuses until it is recovered")
+
+    def _holder(self, procedure: UUID) -> GateHolder:
+        try:
+            return self.keys.get(procedure)
+        except ObjectMissing as error:
+            raise PolicyError("the gate has no key for this procedure") from error
+
+    def _procedure_of(self, policy_hash: bytes) -> UUID:
+        with self.records.read() as session:
+            row = records.policy_row(session, policy_hash)
+        if row is None:
+            raise PolicyError("the gate knows no such policy")
+        return row.procedure_id
+
+    @staticmethod
+    def _require_one_closing(session: Session, procedure: UUID, closing: Closing) -> None:
+        has_main = closing.box in records.main_closings(session, procedure)
+        if closing.decision is None and has_main:
+            raise StateError(f"box {closing.box} has its one main closing already")
+        if closing.decision is not None and not has_main:
+            raise StateError(f"box {closing.box} has no main closing yet")
+        if closing.decision is not None and records.closing_of_decision(session, closing.decision) is not None:
+            raise StateError("this decision has its closing already")

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Whether the gate remembers what the journal tells of its acts (protocol §5, T52).
+
+Rules
+  1. The gate's row comes before the journal's entry, so an entry without a row means that the gate was rolled back.
+  2. `box.closed` and `opening.signed` are entered before the gate acts: they prove nothing here.
+
+Left to others: the journal being behind its own checkpoint (vault.sequencer).
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from sqlmodel import Session
+
+from crypto.events import Event, EventKind
+from vault.gate.models import Released
+from vault.gate.records import policy_row
+
+
+def missing_act(session: Session, events: Iterable[Event]) -> Event | None:
+    """The first event of an act of the gate that has no row."""
+    for event in events:
+        remembers = _MEMORIES.get(event.kind)
+        if remembers is not None and not remembers(session, event.subject):
+            return event
+    return None
+
+
+def _has_policy(session: Session, policy_hash: bytes) -> bool:
+    return policy_row(session, policy_hash) is not None
+
+
+def _has_release(session: Session, opening_id: bytes) -> bool:
+    return session.get(Released, opening_id) is not None
+
+
+_MEMORIES: Mapping[EventKind, Callable[[Session, bytes], bool]] = {
+    EventKind.POLICY_PUBLISHED: _has_policy,
+    EventKind.POLICY_AMENDED: _has_policy,
+    EventKind.GATE_RELEASED: _has_release,
+}

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The gate's transactions and rows.
+
+Rules
+  1. One procedure's acts follow each other: its lock is taken first, in a statement of its own.
+  2. Rows are added, never changed.
+
+Left to others: what may become a row (vault.gate.service).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlmodel import Session, col, select
+
+from crypto.policy import Policy
+from crypto.statement import Kind, parse_note
+from vault.errors import DatabaseUnavailable
+from vault.gate.models import AcceptedClosing, AcceptedPolicy, Released, SignedOpening
+
+GATE_LOCKS = 0x62780003  # advisory lock space, apart from the vault's (vault.work)
+
+
+@dataclass(frozen=True)
+class GateRecords:
+    """The gate's rows, under its own database role."""
+
+    engine: Engine = field(repr=False)
+
+    @contextmanager
+    def open(self, procedure: UUID) -> Iterator[Session]:
+        """One transaction about one procedure; written when the block ends well, and not otherwise.
+
+        Raises:
+            DatabaseUnavailable: the database does not answer; ask again.
+        """
+        with self.read() as session:
+            session.execute(text("SELECT pg_advisory_xact_lock(:space, :number)"), _lock_of(procedure))
+            yield session
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """One transaction without a lock: to find where something belongs.
+
+        Raises:
+            DatabaseUnavailable: the database does not answer; ask again.
+        """
+        try:
+            with Session(self.engine, expire_on_commit=False, autoflush=False) as session, session.begin():
+                yield session
+        except (OperationalError, InterfaceError) as error:
+            raise DatabaseUnavailable("the gate's database does not answer") from error
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise DatabaseUnavailable("the gate's database broke off") from error
+            raise
+
+
+def policies(session: Session, procedure: UUID) -> tuple[Policy, ...]:
+    """All accepted epochs of a procedure's policy, from 0; the last is in force."""
+    rows = session.exec(
+        select(AcceptedPolicy).where(AcceptedPolicy.procedure_id == procedure).order_by(col(AcceptedPolicy.epoch))
+    )
+    return tuple(Policy.of(parse_note(row.note, Kind.POLICY)) for row in rows)
+
+
+def policy_row(session: Session, policy_hash: bytes) -> AcceptedPolicy | None:
+    """The accepted policy of that hash."""
+    return session.exec(select(AcceptedPolicy).where(AcceptedPolicy.policy_hash == policy_hash)).one_or_none()
+
+
+def main_closings(session: Session, procedure: UUID) -> dict[int, AcceptedClosing]:
+    """The main closings of a procedure, by box."""
+    rows = session.exec(
+        select(AcceptedClosing).where(
+            AcceptedClosing.procedure_id == procedure, col(AcceptedClosing.decision_id).is_(None)
+        )
+    )
+    return {row.box: row for row in rows}
+
+
+def closing_of_decision(session: Session, decision_id: bytes) -> AcceptedClosing | None:
+    """The supplementary closing that a decision has already."""
+    return session.exec(select(AcceptedClosing).where(AcceptedClosing.decision_id == decision_id)).one_or_none()
+
+
+def openings_over(session: Session, procedure: UUID, closings: frozenset[bytes]) -> list[SignedOpening]:
+    """The signed openings that share a closing with these, by attempt."""
+    rows = session.exec(
+        select(SignedOpening).where(SignedOpening.procedure_id == procedure).order_by(col(SignedOpening.attempt))
+    )
+    return [row for row in rows if closings.intersection(row.closings)]
+
+
+def release_of(session: Session, opening_id: bytes) -> Released | None:
+    """What the gate gave out for an opening."""
+    return session.get(Released, opening_id)
+
+
+def _lock_of(procedure: UUID) -> dict[str, int]:
+    return {"space": GATE_LOCKS, "number": int.from_bytes(procedure.bytes[-4:], "big", signed=True)}
