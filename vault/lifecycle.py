@@ -75,6 +75,7 @@ class ContributionState(StrEnum):
 
 
 State: TypeAlias = ProcedureState | BoxState | EnvelopeState | ContributionState
+Moves: TypeAlias = "Mapping[State, Mapping[State, Actor]]"
 
 
 class Actor(StrEnum):
@@ -180,7 +181,7 @@ def withdrawn_with(held: Iterable[Held], chosen: Held) -> tuple[Held, ...]:
         for one in sorted(held, key=_order)
         if one.bidder == chosen.bidder
         and one.first_event <= chosen.first_event
-        and EnvelopeState.WITHDRAWN in _MOVES.get(one.state, {})
+        and EnvelopeState.WITHDRAWN in _ways(one.state)
     )
 
 
@@ -222,14 +223,17 @@ def require_accepting(
 
 def require_move(before: State, after: State, *, by: Actor) -> None:
     """Refuse a step that the table does not have, or that is another actor's; WrongState."""
-    allowed = _MOVES.get(before, {})
-    if allowed.get(after) is not by:
+    if type(after) is not type(before) or _ways(before).get(after) is not by:
         raise WrongState(before, f"a way to {after} for {by}")
 
 
 def is_final(state: State) -> bool:
     """Whether nothing moves this state any more."""
-    return not _MOVES.get(state)
+    return not _ways(state)
+
+
+def _ways(state: State) -> Mapping[State, Actor]:
+    return _MOVES[type(state)].get(state, {})
 
 
 def _order(one: Held) -> int:
@@ -255,9 +259,12 @@ _ADMITTED: Mapping[State, Actor] = {
     EnvelopeState.LISTED: Actor.CUSTODIANS,  # a decision, protocol 4.9
     EnvelopeState.WITHDRAWN: Actor.DEPOSITOR,
 }
-_MOVES: Mapping[State, Mapping[State, Actor]] = {
+# Members of two state enums may be equal as texts, so each enum has its own table.
+_PROCEDURE_MOVES: Moves = {
     ProcedureState.DRAFTED: {ProcedureState.PUBLISHED: Actor.BUYER, ProcedureState.CANCELLED: Actor.BUYER},
     ProcedureState.PUBLISHED: {ProcedureState.ARCHIVED: Actor.BUYER, ProcedureState.CANCELLED: Actor.BUYER},
+}
+_BOX_MOVES: Moves = {
     BoxState.OPEN: {BoxState.CLOSING: Actor.VAULT},
     BoxState.CLOSING: {BoxState.CLOSED: Actor.VAULT},
     BoxState.CLOSED: {
@@ -266,6 +273,8 @@ _MOVES: Mapping[State, Mapping[State, Actor]] = {
     },
     BoxState.OPENING: {BoxState.KEYED: Actor.VAULT},
     BoxState.KEYED: {BoxState.OPENED: Actor.VAULT},
+}
+_ENVELOPE_MOVES: Moves = {
     EnvelopeState.RECEIVING: {**_JUDGED, EnvelopeState.RECEIVED: Actor.VAULT},
     EnvelopeState.RECEIVED: {**_JUDGED, EnvelopeState.WITHDRAWN: Actor.DEPOSITOR},
     EnvelopeState.SEALED: {
@@ -282,5 +291,13 @@ _MOVES: Mapping[State, Mapping[State, Actor]] = {
     },
     EnvelopeState.UNKEYED: {EnvelopeState.KEYED: Actor.CUSTODIANS},  # only by decision, protocol 4.7
     EnvelopeState.KEYED: {EnvelopeState.OPENED: Actor.VAULT, EnvelopeState.FAILED: Actor.VAULT},
+}
+_CONTRIBUTION_MOVES: Moves = {
     ContributionState.STORED: {ContributionState.ACCEPTED: Actor.VAULT, ContributionState.REFUSED: Actor.VAULT},
+}
+_MOVES: Mapping[type[State], Moves] = {
+    ProcedureState: _PROCEDURE_MOVES,
+    BoxState: _BOX_MOVES,
+    EnvelopeState: _ENVELOPE_MOVES,
+    ContributionState: _CONTRIBUTION_MOVES,
 }
