@@ -7,29 +7,24 @@ Left to others: time tokens and how they go wrong (tests.world.authority).
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from pathlib import Path
 from urllib.parse import urlsplit
 
-import yaml
 from asn1crypto import ocsp
-from certomancer.registry import ArchLabel, CertLabel, CertomancerConfig, PKIArchitecture, ServiceLabel
+from certomancer.registry import CertLabel, PKIArchitecture, ServiceLabel
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+from cryptography.x509 import load_der_x509_certificate
 
 from crypto.certificates import Anchor, RevocationEvidence, make_anchor, revocation_source
+from deploy.authorities import HERE, issue
 
-DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 HOST = "http://authorities.test"  # no such host: whoever asks the network fails
 ROOTS = {"a": "time-root-a", "b": "time-root-b", "seal": "seal-root", "foreign": "foreign-root"}
 
 
 @cache
 def _architecture() -> PKIArchitecture:
-    config = yaml.safe_load((DEPLOY / "pki.yml").read_text())
-    config["external-url-prefix"] = HOST
-    return CertomancerConfig(config, key_search_dir=str(DEPLOY), lazy_load_keys=True).get_pki_arch(
-        ArchLabel("bidvault")
-    )
+    return issue(HOST)
 
 
 @cache
@@ -42,7 +37,7 @@ def certificate(label: str) -> bytes:
 @cache
 def key(label: str) -> EllipticCurvePrivateKey:
     """The EC key of a leaf certificate by its label."""
-    loaded = load_pem_private_key((DEPLOY / "pki" / f"{label}.key.pem").read_bytes(), password=None)
+    loaded = load_pem_private_key((HERE / "pki" / f"{label}.key.pem").read_bytes(), password=None)
     assert isinstance(loaded, EllipticCurvePrivateKey)
     return loaded
 
@@ -60,8 +55,6 @@ def time_anchors() -> tuple[Anchor, ...]:
 
 def anchors_pem(*which: str) -> bytes:
     """Roots as one PEM file."""
-    from cryptography.x509 import load_der_x509_certificate
-
     return b"".join(load_der_x509_certificate(anchor(one).der).public_bytes(Encoding.PEM) for one in which)
 
 
