@@ -113,7 +113,7 @@ class Body(Iterator[BodyEvent]):
         self._wake()
 
     def abandon(self) -> None:
-        """The journey has ended: wipe what it was lent and what it never took."""
+        """The request has ended: wipe what was lent and what was never taken; who still asks gets an error."""
         if self._lent is not None:
             (block, view), self._lent = self._lent, None
             _zero(block, view.nbytes)
@@ -122,6 +122,7 @@ class Body(Iterator[BodyEvent]):
             item = self.items.get_nowait()
             if isinstance(item, _Filled):
                 _zero(item.block, item.size)
+        self.items.put(BodyBroken("the upload was given up"))
 
 
 @dataclass(frozen=True)
@@ -224,9 +225,6 @@ class _Pump:
                 await self._move(self._parser.feed(chunk))
             self._parser.finish()
             self.body.items.put(_Ended(self._chunks.last_read_at))
-        except asyncio.CancelledError:
-            self.body.items.put(BodyBroken("the upload was given up"))
-            raise
         except Exception as error:  # noqa: BLE001 whatever it is, the journey must not wait for ever
             self.body.items.put(error)
 
