@@ -18,8 +18,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlmodel import select
 
-from crypto.encoding import to_millis
-from crypto.merkle import Event, EventKind, leaf_data
+from crypto.events import SALT_SIZE, Event, EventKind, leaf_data
 from vault.hidden import NotThisRow, hide, reveal
 from vault.models import JournalRow
 from vault.rows import JournalFacts
@@ -27,7 +26,6 @@ from vault.work import Work, Works
 
 TABLE = "journal"
 STATE = "entered"
-SALT_BYTES = 32
 NO_PROCEDURE = UUID(int=0)
 
 
@@ -50,15 +48,14 @@ class Entry:
 
     seq: int
     salt: bytes
-    event: bytes
+    event: Event
 
 
 def append(works: Works, work: Work, event: Event, *, place: Place) -> Entry:
     """Append one entry in the caller's transaction."""
-    seq = work.session.execute(text("SELECT nextval(pg_get_serial_sequence('journal', 'seq'))")).scalar_one()
-    salt = os.urandom(SALT_BYTES)
-    encoded = event.encode()
-    facts = JournalFacts(salt, encoded, place.box).encode()
+    seq = next_seq(work)
+    salt = os.urandom(SALT_SIZE)
+    facts = JournalFacts(salt, event.encode(), place.box).encode()
     is_public = not place.bucket and place.procedure != NO_PROCEDURE
     work.session.add(
         JournalRow(
@@ -70,12 +67,18 @@ def append(works: Works, work: Work, event: Event, *, place: Place) -> Entry:
             procedure_id=place.procedure if is_public else None,
         )
     )
-    return Entry(seq, salt, encoded)
+    return Entry(seq, salt, event)
+
+
+def next_seq(work: Work) -> int:
+    """Draw the next row id: the blob is bound to it, so it is known before the row is written."""
+    drawn = work.session.execute(text("SELECT nextval(pg_get_serial_sequence('journal', 'seq'))")).scalar_one()
+    return int(drawn)
 
 
 def event(kind: EventKind, *, at: datetime, place: Place, subject: bytes, data: bytes = b"") -> Event:
     """The event of protocol 3.9 at a place."""
-    return Event(kind=kind, at=to_millis(at), procedure=place.procedure.bytes, subject=subject, data=data or None)
+    return Event(kind=kind, at=at, procedure=place.procedure.bytes, subject=subject, data=data or None)
 
 
 def read(works: Works, row: JournalRow, *, procedure: UUID) -> JournalFacts:

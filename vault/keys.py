@@ -29,22 +29,10 @@ from crypto.statement import Signer
 from crypto.wraps import WrapKind, unwrap, wrap
 from vault.errors import CannotStart, ObjectMissing, StoreConflict
 from vault.store import KeyStore
+from vault.store.names import key_name
 
 KEY_BYTES = 32
 SERVICE_ROLES = {"root": KeyRole.ROOT, "gate": KeyRole.GATE, "statement": KeyRole.STATEMENT, "journal": KeyRole.JOURNAL}
-_FOLDERS = {  # key store names: <kind>/<id hex>
-    WrapKind.PROCEDURE: "procedure",
-    WrapKind.OBJECT: "object",
-    WrapKind.GATE_SEED: "gate",
-    WrapKind.OPENING_SEED: "opening",
-    WrapKind.FILE_KEY: "file",
-    WrapKind.INDEX: "index",
-}
-
-
-def wrap_name(kind: WrapKind, subject: UUID) -> str:
-    """Where a wrap of this kind for this subject lies in the key store."""
-    return f"{_FOLDERS[kind]}/{subject.hex}"
 
 
 @dataclass(frozen=True)
@@ -111,7 +99,7 @@ class Keychain:
     def keep(self, kind: WrapKind, subject: UUID, key: bytes, *, parent: bytes) -> bytes:
         """Store the wrap of a given key; an existing wrap stands, and its key is given."""
         try:
-            self.store.put_if_absent(wrap_name(kind, subject), wrap(parent, key, kind=kind, id16=subject.bytes))
+            self.store.put_if_absent(key_name(kind, subject.bytes), wrap(parent, key, kind=kind, id16=subject.bytes))
         except StoreConflict:
             return self.get(kind, subject, parent=parent)
         return key
@@ -123,7 +111,7 @@ class Keychain:
             ObjectMissing: there is none: never made, or destroyed.
             crypto.errors.WrapError: it is another's wrap, or changed.
         """
-        return unwrap(parent, self.store.get(wrap_name(kind, subject)), kind=kind, id16=subject.bytes)
+        return unwrap(parent, self.store.get(key_name(kind, subject.bytes)), kind=kind, id16=subject.bytes)
 
     def create_procedure(self, procedure: UUID) -> bytes:
         """The procedure's key, made where it is missing."""

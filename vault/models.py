@@ -15,12 +15,12 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, LargeBinary, Text, TypeDecorator, UniqueConstraint
+from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, LargeBinary, Text, TypeDecorator, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.engine import Dialect
 from sqlmodel import Field, SQLModel
 
-from vault.lifecycle import BoxState, EnvelopeState, ProcedureState
+from vault.lifecycle import BoxState, ContributionState, EnvelopeState, ProcedureState
 
 
 class _Named(TypeDecorator[StrEnum]):
@@ -63,14 +63,6 @@ class PolicyState(StrEnum):
     IN_FORCE = "in_force"
     REPLACED = "replaced"
     DROPPED = "dropped"
-
-
-class ContributionState(StrEnum):
-    """Protocol §5."""
-
-    STORED = "stored"
-    ACCEPTED = "accepted"
-    REFUSED = "refused"
 
 
 class OpeningState(StrEnum):
@@ -163,7 +155,7 @@ class Envelope(SQLModel, table=True):
     __tablename__ = "envelope"
     __table_args__ = (
         Index("envelope_bucket", "platform", "bucket"),
-        Index("envelope_received", "state", postgresql_where="state = 'received'"),
+        Index("envelope_received", "state", postgresql_where=text("state = 'received'")),
         Index("envelope_box", "procedure_id", "box_number", "list_index"),
     )
     id: UUID = Field(primary_key=True)
@@ -184,7 +176,7 @@ class Attempt(SQLModel, table=True):
     """A deposit that began, whatever came of it (D2)."""
 
     __tablename__ = "attempt"
-    __table_args__ = (Index("attempt_open", "state", postgresql_where="state = 'open'"),)
+    __table_args__ = (Index("attempt_open", "state", postgresql_where=text("state = 'open'")),)
     id: UUID = Field(primary_key=True)
     platform: str = Field(max_length=64)
     bucket: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
@@ -208,7 +200,7 @@ class JournalRow(SQLModel, table=True):
 
     __tablename__ = "journal"
     __table_args__ = (
-        Index("journal_unplaced", "seq", postgresql_where="position IS NULL"),
+        Index("journal_unplaced", "seq", postgresql_where=text("position IS NULL")),
         Index("journal_bucket", "platform", "bucket"),
         Index("journal_procedure", "procedure_id", "seq"),
     )

@@ -28,7 +28,7 @@ from vault.settings import Settings
 from vault.store import KeyStore, ObjectStore
 
 if TYPE_CHECKING:
-    from vault.authorities import Authorities
+    from vault.authorities import TimeAuthorities
     from vault.gate.service import Gate
     from vault.keys import Keychain, ServiceKeys
 
@@ -67,7 +67,7 @@ class Works:
     key_store: KeyStore
     keys: Keychain
     service_keys: ServiceKeys
-    authorities: Authorities
+    authorities: TimeAuthorities
     gate: Gate
 
     @contextmanager
