@@ -174,7 +174,8 @@ class Contribution:
         rows = [Fields.row(row, size=2) for row in fields.array(4, most=count)]
         codes = (1, len(SlotCode))
         failures = tuple(
-            SlotFailure(row.uint(0, most=count - 1), SlotCode(row.uint(1, least=codes[0], most=codes[1]))) for row in rows
+            SlotFailure(row.uint(0, most=count - 1), SlotCode(row.uint(1, least=codes[0], most=codes[1])))
+            for row in rows
         )
         require_rising([failure.index for failure in failures], "indexes")
         return cls(fields.bstr(1, size=HASH_SIZE), fields.bstr(2, size=ID_SIZE), sealed, failures)
