@@ -6,41 +6,20 @@ Rules
   2. An empty document, or none at all, is refused here (DEP-18).
   3. A refusal names the place and the rule and repeats nothing of the content: names of documents are content.
 
-Left to others: which paths may be (crypto.manifest), limits of the policy and of the deployment (vault.deposit).
+Left to others: which paths and bidders may be, limits of policy and deployment (vault.deposit.announcement).
 """
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from api.errors import AnnouncementRefused
+from vault.deposit.announcement import AnnouncedDocument
 
 ANNOUNCEMENT_LIMIT = 8 * 1024 * 1024  # bytes; two thousand documents with long paths need under 2 MB
 DOCUMENTS_LIMIT = 65_535  # protocol 3.4
 SIZE_LIMIT = 2**40  # protocol 3.4: nothing larger than 1 TiB can be sealed
 PATH_LIMIT = 1024  # protocol 3.4
-
-
-@dataclass(frozen=True)
-class AnnouncedDocument:
-    """One document that will follow."""
-
-    path: str
-    size: int
-    sha256: bytes | None = None
-
-
-@dataclass(frozen=True)
-class Announcement:
-    """The documents that will follow, in order."""
-
-    documents: tuple[AnnouncedDocument, ...]
-
-    @property
-    def size(self) -> int:
-        """Bytes of all documents together."""
-        return sum(document.size for document in self.documents)
 
 
 class DocumentEntry(BaseModel):
@@ -56,7 +35,7 @@ class DocumentEntry(BaseModel):
 _ENTRIES = TypeAdapter(Annotated[list[DocumentEntry], Field(min_length=1, max_length=DOCUMENTS_LIMIT)])
 
 
-def read_announcement(data: bytes | bytearray) -> Announcement:
+def read_announcement(data: bytes | bytearray) -> tuple[AnnouncedDocument, ...]:
     """Read the first part.
 
     Raises:
@@ -70,11 +49,9 @@ def read_announcement(data: bytes | bytearray) -> Announcement:
         fault = error.errors(include_url=False, include_context=False, include_input=False)[0]
         place = ".".join(["announcement", *(str(step) for step in fault["loc"] if not _is_foreign(step))])
         raise AnnouncementRefused(place, fault["msg"]) from None
-    return Announcement(
-        tuple(
-            AnnouncedDocument(entry.path, entry.size, None if entry.sha256 is None else bytes.fromhex(entry.sha256))
-            for entry in entries
-        )
+    return tuple(
+        AnnouncedDocument(entry.path, entry.size, None if entry.sha256 is None else bytes.fromhex(entry.sha256))
+        for entry in entries
     )
 
 

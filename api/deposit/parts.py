@@ -11,14 +11,14 @@ Rules
 Left to others: digests and limits (vault.deposit), waiting and threads (api.deposit.upload).
 """
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from api.deposit.announcement import ANNOUNCEMENT_LIMIT, AnnouncedDocument, Announcement, read_announcement
+from api.deposit.announcement import ANNOUNCEMENT_LIMIT, read_announcement
 from api.errors import AnnouncementRefused, BodyMalformed, NotMultipart
+from vault.deposit.announcement import AnnouncedDocument, Piece
 from vault.errors import BodyBroken, BodyMismatch
 
 if TYPE_CHECKING:
@@ -26,25 +26,10 @@ if TYPE_CHECKING:
 
 HEADER_COUNT = 8  # a part has Content-Disposition, perhaps Content-Type and Content-Length
 HEADER_SIZE = 4096  # a path of 1024 bytes, percent-encoded, and its field
-PLAIN_ENCODINGS = frozenset({"", "7bit", "8bit", "binary"})  # RFC 7578 4.7: others are deprecated, and not the same bytes
+PLAIN_ENCODINGS = frozenset(
+    {"", "7bit", "8bit", "binary"}
+)  # RFC 7578 4.7: others are deprecated, and not the same bytes
 _HTML_ESCAPES = {"%22": '"', "%0D": "\r", "%0A": "\n"}  # how HTML forms and HTTP clients write these in a filename
-
-
-@dataclass(frozen=True)
-class DocumentBegins:
-    """The bytes of this document follow."""
-
-    index: int
-
-
-@dataclass(frozen=True)
-class DocumentEnds:
-    """All announced bytes of this document have come."""
-
-    index: int
-
-
-PartEvent = DocumentBegins | memoryview | DocumentEnds
 
 
 def boundary_of(content_type: str | None) -> bytes:
@@ -80,10 +65,10 @@ class PartsParser:
             )
         except FormParserError as error:
             raise NotMultipart from error
-        self.announcement: Announcement | None = None
+        self.announcement: tuple[AnnouncedDocument, ...] | None = None
         self.has_ended = False
         self._announced = bytearray()
-        self._events: list[PartEvent] = []
+        self._pieces: list[Piece] = []
         self._index = -1  # -1: the announcement; else the document whose part it is
         self._received = 0
         self._field = bytearray()
@@ -95,7 +80,7 @@ class PartsParser:
         self._rest = b""  # what follows the last data, as much as is needed to see the closing boundary and two bytes
         self._is_empty = True
 
-    def feed(self, data: bytes) -> list[PartEvent]:
+    def feed(self, data: bytes) -> list[Piece]:
         """Take the next bytes; what they complete comes back as views into `data`.
 
         Raises:
@@ -106,7 +91,7 @@ class PartsParser:
         if self._is_empty and not data.startswith(b"-"):
             raise BodyMalformed("the body must begin with its boundary")
         self._is_empty = False
-        self._events, self._chunk, self._rest_at = [], data, 0
+        self._pieces, self._chunk, self._rest_at = [], data, 0
         try:
             self._parser.write(data)
         except FormParserError as error:
@@ -115,7 +100,7 @@ class PartsParser:
         self._rest = (self._rest + data[self._rest_at :])[: len(self._closing) + 3]
         if self.has_ended and not b"\r\n".startswith(self._rest[len(self._closing) :]):
             raise BodyMalformed("bytes follow the closing boundary")
-        return self._events
+        return self._pieces
 
     def finish(self) -> None:
         """The body has no more bytes.
@@ -159,13 +144,12 @@ class PartsParser:
             raise BodyMalformed(f"part {self._index + 2} must be named document")
         if filename is not None and not _fits(filename, document.path):
             raise BodyMismatch(document.path, "another document was announced in this place")
-        self._events.append(DocumentBegins(self._index))
 
     def _document(self) -> AnnouncedDocument:
         assert self.announcement is not None
-        if self._index >= len(self.announcement.documents):
+        if self._index >= len(self.announcement):
             raise BodyMalformed("more documents than announced")
-        return self.announcement.documents[self._index]
+        return self.announcement[self._index]
 
     def _take(self, data: bytes, start: int, end: int) -> None:
         self._received += end - start
@@ -180,7 +164,7 @@ class PartsParser:
         document = self._document()
         if self._received > document.size:
             raise BodyMismatch(document.path, f"longer than the announced {document.size} bytes")
-        self._events.append(memoryview(data)[start:end])
+        self._pieces.append(Piece(self._index, memoryview(data)[start:end]))
 
     def _end_part(self) -> None:
         if self.announcement is None:
@@ -190,14 +174,13 @@ class PartsParser:
             document = self._document()
             if self._received < document.size:
                 raise BodyMismatch(document.path, f"{self._received} bytes instead of the announced {document.size}")
-            self._events.append(DocumentEnds(self._index))
         self._index += 1
 
     def _end_body(self) -> None:
         self.has_ended = True
         if self.announcement is None:
             raise BodyMalformed("there is no announcement")
-        missing = len(self.announcement.documents) - self._index
+        missing = len(self.announcement) - self._index
         if missing:
             raise BodyMalformed(f"{missing} of the announced documents are missing")
 

@@ -8,7 +8,7 @@ Rules
   3. A block is the journey's until it asks for the next event; then it is zeroed and used again. Whoever keeps a view
      longer is told by a BufferError, not by wrong bytes.
   4. Whatever ends the body early (client gone or silent, too long, out of order) reaches the journey as a typed error
-     in place of the next event. When the journey ends, however it ends, the pump ends.
+     in place of the next bytes. When the journey ends, however it ends, the pump ends.
   5. The end is given out only after the closing boundary and the end of the request: a journey that reads to the end
      has read all there is. `Body.last_byte_at` is when the server read the last of it (protocol 4.3, t_last).
 
@@ -29,8 +29,8 @@ from fastapi import Depends, Request
 from starlette.requests import ClientDisconnect
 
 from api.auth import Clock
-from api.deposit.announcement import Announcement
-from api.deposit.parts import DocumentBegins, DocumentEnds, PartEvent, PartsParser, boundary_of
+from api.deposit.parts import PartsParser, boundary_of
+from vault.deposit.announcement import AnnouncedDocument, Piece
 from vault.errors import BodyBroken
 
 BLOCK = 1024 * 1024  # a multiple of the 16 KiB chunks of protocol 2.4
@@ -39,11 +39,10 @@ AT_ONCE = 8  # uploads of one process; about 60 MB each with the store's parts
 SILENCE = timedelta(seconds=120)  # how long a client that sends nothing is waited for
 _ZEROS = memoryview(bytes(BLOCK))
 
-BodyEvent = DocumentBegins | memoryview | DocumentEnds
-
 
 @dataclass(frozen=True)
 class _Filled:
+    document: int
     block: bytearray
     size: int
 
@@ -53,11 +52,11 @@ class _Ended:
     last_byte_at: datetime
 
 
-_Item = DocumentBegins | DocumentEnds | _Filled | _Ended | Exception
+_Item = _Filled | _Ended | Exception
 
 
-class Body(Iterator[BodyEvent]):
-    """What the journey pulls: for each document its beginning, its bytes in blocks, its end. One thread only."""
+class Body(Iterator[Piece]):
+    """What the journey pulls: the documents' bytes in their order. One thread only."""
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self.is_wanted = False
@@ -76,8 +75,8 @@ class Body(Iterator[BodyEvent]):
             case _:
                 raise RuntimeError("the body was not read to its end")
 
-    def __next__(self) -> BodyEvent:
-        """The next event.
+    def __next__(self) -> Piece:
+        """The next bytes.
 
         Raises:
             StopIteration: all documents have come, and nothing follows.
@@ -91,14 +90,12 @@ class Body(Iterator[BodyEvent]):
         if isinstance(item, _Filled):
             view = memoryview(item.block)[: item.size]
             self._lent = (item.block, view)
-            return view
+            return Piece(item.document, view)
         if isinstance(item, _Ended):
             self._over = item
             raise StopIteration
-        if isinstance(item, Exception):
-            self._over = item
-            raise item
-        return item
+        self._over = item
+        raise item
 
     def _give_back(self) -> None:
         if self._lent is None:
@@ -129,7 +126,7 @@ class Body(Iterator[BodyEvent]):
 class Upload:
     """A deposit that has announced its documents."""
 
-    announcement: Announcement
+    documents: tuple[AnnouncedDocument, ...]
     body: Body
 
 
@@ -156,7 +153,7 @@ class Uploads:
         parser = PartsParser(boundary_of(content_type))
         async with self._places:
             chunks = _Chunks(stream, self.clock, self.silence)
-            early: list[PartEvent] = []
+            early: list[Piece] = []
             while parser.announcement is None:
                 early += parser.feed(await chunks.take())
             pump = _Pump(chunks, parser)
@@ -214,9 +211,10 @@ class _Pump:
         self._block: bytearray | None = None
         self._room = memoryview(b"")
         self._size = 0
+        self._document = 0
         self.body = Body(lambda: _tell(loop, self._changed))
 
-    async def run(self, early: list[PartEvent]) -> None:
+    async def run(self, early: list[Piece]) -> None:
         """Move everything, then the end, or the error that ends it."""
         try:
             await self._until(lambda: self.body.is_wanted)
@@ -224,6 +222,7 @@ class _Pump:
             while (chunk := await self._chunks.read()) is not None:
                 await self._move(self._parser.feed(chunk))
             self._parser.finish()
+            self._flush()
             self.body.items.put(_Ended(self._chunks.last_read_at))
         except Exception as error:  # noqa: BLE001 whatever it is, the journey must not wait for ever
             self.body.items.put(error)
@@ -235,13 +234,12 @@ class _Pump:
             _zero(self._block, self._size)
         self.body.abandon()
 
-    async def _move(self, events: list[PartEvent]) -> None:
-        for event in events:
-            if isinstance(event, memoryview):
-                await self._copy(event)
-            else:
+    async def _move(self, pieces: list[Piece]) -> None:
+        for piece in pieces:
+            if piece.document != self._document:
                 self._flush()
-                self.body.items.put(event)
+                self._document = piece.document
+            await self._copy(piece.data)
 
     async def _copy(self, data: memoryview) -> None:
         while data:
@@ -260,7 +258,7 @@ class _Pump:
         if self._block is None:
             return
         self._room.release()
-        self.body.items.put(_Filled(self._block, self._size))
+        self.body.items.put(_Filled(self._document, self._block, self._size))
         self._block, self._size = None, 0
 
     async def _until(self, is_so: Callable[[], bool]) -> None:

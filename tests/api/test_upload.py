@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.requests import ClientDisconnect
 
-from api.deposit.parts import DocumentBegins, DocumentEnds
 from api.deposit.upload import BLOCK, BLOCKS, Body, Upload, Uploads
 from api.errors import BodyMalformed, NotMultipart
 from tests.api.multipart import CONTENT_TYPE, Sent, announcement, body, part
@@ -55,17 +54,10 @@ Journey = Callable[[Upload], object]
 
 def collected(upload: Upload) -> list[bytes]:
     """A journey that reads everything."""
-    documents: list[bytes] = []
-    for event in upload.body:
-        match event:
-            case DocumentBegins(index):
-                assert index == len(documents)
-                documents.append(b"")
-            case DocumentEnds(index):
-                assert len(documents[index]) == upload.announcement.documents[index].size
-            case view:
-                assert view.nbytes <= BLOCK
-                documents[-1] += view.tobytes()
+    documents = [b""] * len(upload.documents)
+    for piece in upload.body:
+        assert 0 < piece.data.nbytes <= BLOCK
+        documents[piece.document] += piece.data.tobytes()
     return documents
 
 
@@ -120,7 +112,7 @@ def test_a_journey_may_refuse_before_a_byte_of_a_bid_is_read() -> None:
     wire = Wire([first + b"--b0undary\r\n", b"never read"])
 
     def refuse(upload: Upload) -> None:
-        raise TooLarge("envelope", upload.announcement.size, 1)
+        raise TooLarge("envelope", upload.documents[0].size, 1)
 
     with pytest.raises(TooLarge):
         pumped(wire, refuse)
@@ -133,13 +125,11 @@ def test_the_pump_waits_for_a_slow_journey() -> None:
     seen: list[int] = []
 
     def slow(upload: Upload) -> None:
-        events = iter(upload.body)
-        next(events)
-        first = next(events)
-        assert isinstance(first, memoryview)
+        pieces = iter(upload.body)
+        next(pieces)
         reached_rest.wait(timeout=30)
         seen.append(wire.taken)
-        assert sum(event.nbytes for event in events if isinstance(event, memoryview)) == 7 * BLOCK
+        assert sum(piece.data.nbytes for piece in pieces) == 7 * BLOCK
 
     reached_rest = threading.Event()
     loop_turns = 0
@@ -173,7 +163,7 @@ def test_a_journey_that_dies_ends_the_pump() -> None:
 
 
 def test_a_journey_that_reads_nothing_ends_the_pump() -> None:
-    assert pumped(Wire(cut(body([Sent("a", b"a")]), 10)), lambda upload: upload.announcement.size) == 1
+    assert pumped(Wire(cut(body([Sent("a", b"a")]), 10)), lambda upload: upload.documents[0].size) == 1
 
 
 @pytest.mark.parametrize("then", ["cut", "end"])
@@ -193,7 +183,8 @@ def test_a_silent_client_is_waited_for_only_so_long() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "error"), [(b"alp", BodyMismatch), (b"alphabet", BodyMismatch), (b"alpha\r\n--b0undary\rx", BodyMismatch)]
+    ("content", "error"),
+    [(b"alp", BodyMismatch), (b"alphabet", BodyMismatch), (b"alpha\r\n--b0undary\rx", BodyMismatch)],
 )
 def test_a_document_of_another_length_reaches_the_journey(content: bytes, error: type[Exception]) -> None:
     data = part("announcement", announcement([Sent("a", b"alpha")])) + part("document", content) + b"--b0undary--\r\n"
@@ -249,7 +240,6 @@ def test_blocks_are_zeroed_when_the_journey_dies_too() -> None:
     def journey(upload: Upload) -> None:
         blocks.extend(upload.body.free)
         next(upload.body)
-        next(upload.body)
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -259,7 +249,7 @@ def test_blocks_are_zeroed_when_the_journey_dies_too() -> None:
 
 def test_who_keeps_a_block_beyond_its_turn_is_told() -> None:
     def journey(upload: Upload) -> None:
-        kept = [event[:1] for event in upload.body if isinstance(event, memoryview)]
+        kept = [piece.data[:1] for piece in upload.body]
         raise AssertionError(kept)
 
     with pytest.raises(BufferError):
