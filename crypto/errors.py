@@ -77,6 +77,10 @@ class ShareError(CryptoError):
         self.kid = kid
 
 
+class UnopenedError(ShareError):
+    """Sealed bytes do not open with the holder's key: the slot itself is bad (code 1 of protocol 3.8)."""
+
+
 class HoldersError(CryptoError):
     """The header's holders are not those of the policy for its box."""
 

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.hpke import (
 )
 
 from crypto.algorithms import HPKE_OVERHEAD, KEM_PUBLIC_SIZE, KEM_SEED_SIZE
-from crypto.errors import FormatError, ShareError
+from crypto.errors import FormatError, UnopenedError
 
 _SUITE = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 _MLKEM_PUBLIC_SIZE = 1184  # FIPS 203, ML-KEM-768
@@ -87,11 +87,11 @@ class KemKey:
         """Open what was sealed to this key with the same `info`.
 
         Raises:
-            ShareError: sealed to another key, for another purpose, or changed.
+            UnopenedError: sealed to another key, for another purpose, or changed.
         """
         if len(sealed) < HPKE_OVERHEAD:
-            raise ShareError("sealed bytes are too short")
+            raise UnopenedError("sealed bytes are too short")
         try:
             return bytearray(_SUITE.decrypt(sealed, self._key, info=info))
         except (InvalidTag, ValueError) as error:
-            raise ShareError("sealed bytes do not open with this key") from error
+            raise UnopenedError("sealed bytes do not open with this key") from error

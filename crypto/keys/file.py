@@ -29,7 +29,7 @@ from crypto.algorithms import (
 from crypto.encoding import Fields, encode, label
 from crypto.errors import FormatError, KeyFileError, KindError, PassphraseError
 from crypto.hpke import KemKey
-from crypto.policy import Role, key_id
+from crypto.policy_parts import Role, key_id
 from crypto.shares import zero
 from crypto.statement import MAX_KEY_FILE, Kind, Signer, Statement, parse_text
 
