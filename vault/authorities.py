@@ -158,6 +158,11 @@ class TimeAuthorities:
         self._failed: dict[str, float] = {}
         self._distances: dict[str, timedelta] = {}
 
+    @property
+    def anchors(self) -> tuple[Anchor, ...]:
+        """The roots that are trusted for time."""
+        return self._anchors
+
     def stamp(self, imprint: bytes) -> Stamp:
         """One token over a digest, from the first authority that gives a good one within 5 s.
 
@@ -209,6 +214,16 @@ class TimeAuthorities:
             reasons += [f"{name}: the moment has not come" for name in early]
             raise TimeUnproven("; ".join(reasons) or "no time authority is configured")
         return proved, tuple(one for one in stamps if one.verified in proved.tokens)
+
+    def recall(self, token: bytes, evidence: bytes, *, over: bytes) -> Stamp:
+        """A token from an earlier time with its encoded evidence, judged anew from that evidence alone.
+
+        Raises:
+            TimestampError: it does not pass; FormatError: the evidence is not as encoded.
+        """
+        kept = RevocationEvidence.decode(evidence)
+        verified = judge_token(token, over, anchors=self._anchors, evidence=kept, policies=self._policies)
+        return Stamp(verified, kept, b"", b"", timedelta())
 
     def distances(self) -> Mapping[str, timedelta]:
         """How far each authority's last token was from our clock, by its name."""

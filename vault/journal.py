@@ -11,13 +11,16 @@ Left to others: places in the log, tiles, checkpoints (vault.sequencer).
 """
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlmodel import select
+from sqlmodel import col, select
 
+from crypto.encoding import sha256
+from crypto.errors import CryptoError
 from crypto.events import SALT_SIZE, Event, EventKind, leaf_data
 from vault.hidden import NotThisRow, hide, reveal
 from vault.models import JournalRow
@@ -93,22 +96,41 @@ def read(works: Works, row: JournalRow, *, procedure: UUID) -> JournalFacts:
     return JournalFacts.decode(reveal(key, row.facts, table=TABLE, row_id=row.seq, state=STATE))
 
 
+def refuse_by_gate(works: Works, error: CryptoError, *, place: Place) -> None:
+    """Journal a refusal of the gate, in a transaction of its own: nothing else was written (protocol §6)."""
+    with works.open() as work:
+        subject = sha256(error.code.encode())
+        refused = event(EventKind.GATE_REFUSED, at=work.now, place=place, subject=subject, data=error.code.encode())
+        append(works, work, refused, place=place)
+
+
+def of_box(works: Works, work: Work, *, place: Place, buckets: frozenset[bytes]) -> Iterator[Event]:
+    """The hidden events of one box, in no order."""
+    for row, facts in _hidden_of(works, work, place=place, buckets=buckets):
+        if row.procedure_id is None and facts.box == place.box:
+            yield Event.decode(facts.event)
+
+
 def show_box(works: Works, work: Work, *, place: Place, buckets: frozenset[bytes]) -> None:
     """Name the procedure on the entries of a box that is now closed: its deposits are no secret any more."""
-    hidden = work.session.exec(
-        select(JournalRow).where(
-            JournalRow.platform == place.platform,
-            JournalRow.bucket.in_(buckets),  # type: ignore[attr-defined]
-            JournalRow.procedure_id.is_(None),  # type: ignore[union-attr]
-        )
-    )
-    for row in hidden:
-        try:
-            facts = read(works, row, procedure=place.procedure)
-        except NotThisRow:
-            continue
+    for row, facts in _hidden_of(works, work, place=place, buckets=buckets):
         if facts.box == place.box:
             row.procedure_id = place.procedure
+
+
+def _hidden_of(
+    works: Works, work: Work, *, place: Place, buckets: frozenset[bytes]
+) -> Iterator[tuple[JournalRow, JournalFacts]]:
+    hidden = select(JournalRow).where(
+        JournalRow.platform == place.platform,
+        col(JournalRow.bucket).in_(buckets),
+        col(JournalRow.procedure_id).is_(None),
+    )
+    for row in work.session.exec(hidden):
+        try:
+            yield row, read(works, row, procedure=place.procedure)
+        except NotThisRow:
+            continue
 
 
 def _key(works: Works, place: Place) -> bytes:
