@@ -48,6 +48,7 @@ class Child:
                 cwd=launch.directory,
                 env={"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", **launch.environment},
                 start_new_session=True,
+                umask=0o077,
             )
 
     @property
@@ -67,6 +68,10 @@ class Child:
     def log_tail(self) -> str:
         """The last lines it wrote."""
         return self.launch.log.read_bytes()[-LOG_TAIL:].decode(errors="replace")
+
+    def wait(self) -> int:
+        """Wait until it ends by itself, and say how."""
+        return self._process.wait()
 
     def stop(self, *, patience: float = 10) -> None:
         """Ask it to end, wait, and kill it when it does not; safe after it has ended."""

@@ -6,8 +6,8 @@ Rules
   2. Checksums, fsync and synchronous commit are on.
   3. PostgreSQL refuses to run as root: there it runs as a system user of its own, which passes closed parent folders by
      one capability instead of having them opened.
-  4. Three roles: the owner makes tables, the API's role reads and writes them, the gate's role sees its schema only.
-     The migrations take back what the API's role may not do (change the journal).
+  4. Three roles: the owner makes tables, the API's role works with them, the gate's role sees its schema only. What
+     each may do with a table is said by the migration that makes it.
 """
 
 import os
@@ -203,10 +203,6 @@ _RIGHTS = (
     f"REVOKE USAGE ON SCHEMA public FROM PUBLIC, {GATE}",
     f"CREATE SCHEMA IF NOT EXISTS {GATE_SCHEMA} AUTHORIZATION {OWNER}",
     f"GRANT USAGE ON SCHEMA {GATE_SCHEMA} TO {GATE}",
-    f"ALTER DEFAULT PRIVILEGES FOR ROLE {OWNER} IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {API}",
-    f"ALTER DEFAULT PRIVILEGES FOR ROLE {OWNER} IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {API}",
-    f"ALTER DEFAULT PRIVILEGES FOR ROLE {OWNER} IN SCHEMA {GATE_SCHEMA} GRANT SELECT, INSERT ON TABLES TO {GATE}",
-    f"ALTER DEFAULT PRIVILEGES FOR ROLE {OWNER} IN SCHEMA {GATE_SCHEMA} GRANT USAGE, SELECT ON SEQUENCES TO {GATE}",
 )
 
 

@@ -1,8 +1,30 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Start and stop the embedded parts in order, and say where they are."""
 
+import secrets
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self, TypeVar
+
+from deploy.embedded.directory import DataDirectory
+from deploy.embedded.postgres import DatabaseUrls, EmbeddedPostgres
+from deploy.embedded.weed import PORTS, EmbeddedStore
+from deploy.embedded.weed_files import BucketPair, access_key
+from deploy.errors import PartFailed
+from deploy.provision import StoreAdmin, provision
+from vault.errors import StoreUnavailable
+from vault.store.barrier import OutsidePromise
+from vault.store.s3 import S3Access
+from vault.store.s3_keys import S3KeyStore
+
+Part = TypeVar("Part")
+
+DEFAULT_PAIR = BucketPair(objects="vault", keys="keys")
+TRIES = 3  # a port may be taken between drawing and starting
+CANARY_PATIENCE = 30.0
+REGION = "us-east-1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +43,7 @@ class Addresses:
     owner_database_url: str = field(repr=False)  # role of the migrations: owns every table
     gate_database_url: str = field(repr=False)  # role of the gate: its own schema, nothing else
     s3_endpoint: str
+    s3_region: str
     object_bucket: str
     key_bucket: str
     vault: S3Credentials  # objects: read, write, list, lock
@@ -31,15 +54,130 @@ class Addresses:
 
 
 class EmbeddedStack:
-    """PostgreSQL and weed on one data directory."""
+    """PostgreSQL and weed on one data directory.
 
-    def __init__(self, data_directory: Path) -> None:
-        """Name the directory; nothing is touched before `start`."""
-        self.data_directory = data_directory
+    Start it from a thread that lives as long as the program: the children end with that thread.
+    """
+
+    def __init__(self, data_directory: Path, *, pairs: Sequence[BucketPair] = (DEFAULT_PAIR,)) -> None:
+        """Name the directory and, for tests, more bucket pairs; nothing is touched before `start`."""
+        self.directory = DataDirectory(data_directory)
+        self._pairs = tuple(pairs)
+        self._postgres: EmbeddedPostgres | None = None
+        self._store: EmbeddedStore | None = None
 
     def start(self) -> Addresses:
-        """Start everything, or stop what was started and raise a DeployError."""
-        raise NotImplementedError
+        """Start everything, or stop what was started and raise a DeployError.
+
+        Raises:
+            AlreadyRunning: another bidvault runs on this directory.
+            PartFailed: a part did not start; the end of its log is in the message.
+        """
+        self.directory.acquire()
+        try:
+            for attempt in range(1, TRIES + 1):
+                try:
+                    self._start_parts()
+                    return self.addresses(database=self.create_database(), pair=self.create_buckets(self._pairs[0]))
+                except PartFailed as failure:
+                    self._stop_parts()
+                    if attempt == TRIES or "address already in use" not in str(failure).lower():
+                        raise
+                    self.directory.forget_ports()
+        except BaseException:
+            self.stop()
+            raise
+        raise AssertionError("unreachable")
 
     def stop(self) -> None:
-        """Stop the store, then the database; safe to call twice."""
+        """Stop the store, then the database, then let go of the directory; safe to call twice."""
+        self._stop_parts()
+        self.directory.release()
+
+    def require_running(self) -> None:
+        """Raise PartFailed when a part has ended: to be asked now and then."""
+        for part in (self._postgres, self._store):
+            if part is not None:
+                part.require_running()
+
+    def create_database(self, name: str = "bidvault") -> DatabaseUrls:
+        """One database with the rights of the three roles, unless it is there."""
+        return _running(self._postgres).create_database(name)
+
+    def drop_database(self, name: str) -> None:
+        """Throw a database away: for tests."""
+        _running(self._postgres).drop_database(name)
+
+    def create_buckets(self, pair: BucketPair) -> BucketPair:
+        """The two buckets of a vault, unless they are there; both are checked."""
+        store = _running(self._store)
+        admin = StoreAdmin(store.endpoint, access_key("provision"), store.secrets["provision"])
+        provision(admin, objects=pair.objects, keys=pair.keys)
+        _require_canary(S3Access(store.endpoint, pair.keys, access_key("keys"), store.secrets["keys"]))
+        return pair
+
+    def addresses(self, *, database: DatabaseUrls, pair: BucketPair) -> Addresses:
+        """Everything a vault on this database and these buckets must know."""
+        store = _running(self._store)
+        credentials = {name: S3Credentials(access_key(name), secret) for name, secret in store.secrets.items()}
+        return Addresses(
+            database_url=database.api,
+            owner_database_url=database.owner,
+            gate_database_url=database.gate,
+            s3_endpoint=store.endpoint,
+            s3_region=REGION,
+            object_bucket=pair.objects,
+            key_bucket=pair.keys,
+            vault=credentials["vault"],
+            keys=credentials["keys"],
+            reader=credentials["reader"],
+            provision=credentials["provision"],
+            store_directory=self.directory.store,
+        )
+
+    def __enter__(self) -> Self:
+        """Start it."""
+        self.start()
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        """Stop it."""
+        self.stop()
+
+    def _start_parts(self) -> None:
+        ports = self.directory.ports(["postgres", *PORTS])
+        self._postgres = EmbeddedPostgres(self.directory, ports.pop("postgres"))
+        self._store = EmbeddedStore(self.directory, ports, pairs=self._pairs)
+        self._postgres.start()
+        self._store.start()
+
+    def _stop_parts(self) -> None:
+        for part in (self._store, self._postgres):
+            if part is not None:
+                part.stop()
+        self._store = self._postgres = None
+
+def _running(part: Part | None) -> Part:
+    if part is None:
+        raise PartFailed("the embedded stack is not running")
+    return part
+
+
+def _require_canary(access: S3Access) -> None:
+    """One small thing in and out again: listings answer before there is a volume to write to."""
+    store = S3KeyStore(access, barrier=OutsidePromise())
+    name, token = f"canary/{secrets.token_hex(16)}", secrets.token_bytes(16)
+    give_up = time.monotonic() + CANARY_PATIENCE
+    while True:
+        try:
+            store.put_if_absent(name, token)
+            found = store.get(name)
+            store.delete(name)
+        except StoreUnavailable as error:
+            if time.monotonic() > give_up:
+                raise PartFailed(f"the object store takes nothing: {error}") from error
+            time.sleep(0.2)
+            continue
+        if found != token:
+            raise PartFailed("the object store gives back other bytes than it was given")
+        return

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The connection to an S3 store: the only module that knows boto3 and what its exceptions mean.
+
+Rules
+  1. Every call goes through `answers()`: nothing of botocore leaves this module, only the errors of `vault.errors`.
+  2. A client is made once per process and identity, and may be used by any number of threads.
+  3. Every body carries a checksum that the store compares: CRC32, or MD5 for stores that know nothing newer.
+
+Left to others: what is asked (vault.store.s3_objects, vault.store.s3_keys), making buckets (deploy.provision).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+
+from vault.errors import ObjectMissing, StoreConflict, StoreFull, StoreRefused, StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from mypy_boto3_s3 import S3Client
+
+CONNECTIONS = 64  # at least uploaders × uploads
+CONNECT_PATIENCE = 5
+READ_PATIENCE = 60
+TRIES = 4
+
+MISSING = {"404", "NoSuchKey", "NoSuchVersion", "NoSuchUpload", "MethodNotAllowed", "405"}
+CONFLICT = {"412", "PreconditionFailed", "ConditionalRequestConflict"}
+FULL = {"507", "InsufficientStorage", "QuotaExceeded", "XMinioStorageFull", "EntityTooLarge"}
+NO_LOCK = {"ObjectLockConfigurationNotFoundError", "NoSuchObjectLockConfiguration"}
+PAST_THE_END = {"416", "InvalidRange"}
+SERVER_FAULT = 500
+TOO_MANY = 429
+
+
+@dataclass(frozen=True, slots=True)
+class S3Access:
+    """One bucket, and the identity that may use it."""
+
+    endpoint: str
+    bucket: str
+    access_key: str
+    secret_key: str = field(repr=False)
+    region: str = "us-east-1"
+    checksum: str = "when_supported"  # or when_required, or md5 for old stores (storage.md 3.2)
+
+
+class PastTheEnd(Exception):
+    """A range begins after the last byte. Stays inside `vault.store`."""
+
+
+def connect(access: S3Access) -> S3Client:
+    """A client for one identity."""
+    client: S3Client = boto3.session.Session().client(
+        "s3",
+        endpoint_url=access.endpoint,
+        aws_access_key_id=access.access_key,
+        aws_secret_access_key=access.secret_key,
+        region_name=access.region,
+        config=Config(
+            signature_version="s3v4",
+            s3={"addressing_style": "path", "payload_signing_enabled": not _is_loopback(access.endpoint)},
+            retries={"mode": "standard", "max_attempts": TRIES},
+            max_pool_connections=CONNECTIONS,
+            connect_timeout=CONNECT_PATIENCE,
+            read_timeout=READ_PATIENCE,
+            proxies={} if _is_loopback(access.endpoint) else None,
+            request_checksum_calculation=_checksum_mode(access.checksum),
+            response_checksum_validation=_checksum_mode(access.checksum),
+        ),
+    )
+    return client
+
+
+@contextmanager
+def answers() -> Iterator[None]:
+    """Translate what went wrong in a call, its body included, into the vault's words."""
+    try:
+        yield
+    except ClientError as error:
+        raise _meaning(error) from error
+    except (BotoCoreError, HTTPClientError, OSError) as error:
+        raise StoreUnavailable(f"the store does not answer: {error}") from error
+
+
+def has_no_lock(error: ClientError) -> bool:
+    """Whether this refusal, and only this, means that there is no lock (preservation.md 2.2)."""
+    return error.response["Error"]["Code"] in NO_LOCK
+
+
+def _meaning(error: ClientError) -> Exception:
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    message = f"the store answered {code} to {error.operation_name}"
+    if code in PAST_THE_END:
+        return PastTheEnd(message)
+    by_code: Mapping[type[Exception], set[str]] = {ObjectMissing: MISSING, StoreConflict: CONFLICT, StoreFull: FULL}
+    for kind, codes in by_code.items():
+        if code in codes:
+            return kind(message)
+    if status >= SERVER_FAULT or status == TOO_MANY:
+        return StoreUnavailable(message)
+    return StoreRefused(message)
+
+
+def _checksum_mode(checksum: str) -> str:
+    return "when_supported" if checksum == "when_supported" else "when_required"
+
+
+def _is_loopback(endpoint: str) -> bool:
+    """There, signing the body over plain http would only be a third SHA-256 pass; the CRC32 stays."""
+    host = urlsplit(endpoint).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
