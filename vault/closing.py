@@ -13,8 +13,7 @@ Left to others: which envelopes stand (vault.lifecycle), tokens of late receiver
 
 from sqlmodel import select
 
-from crypto.closings import Closing, Decision, EnvelopeList, ListEntry
-from crypto.deposit import DepositRecord
+from crypto.closings import Closing, Decision, EnvelopeList
 from crypto.errors import CryptoError, StateError
 from crypto.events import EventKind
 from crypto.statement import Kind, Statement, parse_note
@@ -41,7 +40,7 @@ def close(works: Works, box_id: int) -> Statement:
     if fixed is None:
         request = box.policy.close_request(box.box)
         due = box.box.deadline + box.policy.settle
-        stamps.prove_passed(works, due, over=request, quorum=box.policy.time.quorum)
+        stamps.prove_passed(works, due, over=request, quorum=box.policy.time.q)
         # C2. ◆ The list is fixed while no deposit is under way.
         with works.open() as work:
             work.lock_box(box_id, exclusive=True)
@@ -106,7 +105,7 @@ def _list_admitted(works: Works, work: Work, box: Addressed, decision: DecisionR
         raise NotFound
     require_move(kept.state, EnvelopeState.LISTED, by=Actor.CUSTODIANS)
     entry = Decision.of(parse_note(decision.note, Kind.DECISION)).entry
-    if entry != entry_of(kept):
+    if entry != envelopes.entry_of(kept):
         raise StateError("the decision names other bytes than the envelope's")
     return _add_closing(works, work, box, [kept], decision_id=decision.id)
 
@@ -115,7 +114,7 @@ def _add_closing(
     works: Works, work: Work, box: Addressed, listed: list[Kept], *, decision_id: bytes | None = None
 ) -> ClosingRow:
     """List the envelopes and write the closing's text with its entry in the journal."""
-    entries = EnvelopeList(tuple(entry_of(one) for one in listed))
+    entries = EnvelopeList(tuple(envelopes.entry_of(one) for one in listed))
     closing = Closing(
         policy_hash=box.policy.hash,
         box=box.box.number,
@@ -160,7 +159,7 @@ def _complete(works: Works, closing_id: bytes) -> Statement:
     works.store.durable()
 
     # C3. ◆ The text of C2 is signed and stamped; a repeat finds the same text.
-    stamps.prove_passed(works, box.box.deadline, over=closing_id, quorum=box.policy.time.quorum)
+    stamps.prove_passed(works, box.box.deadline, over=closing_id, quorum=box.policy.time.q)
     with works.open() as work:
         _closing(work, closing_id).note = signed.note
 
@@ -188,12 +187,6 @@ def _show(works: Works, work: Work, box: Addressed, *, is_empty: bool) -> None:
     place = journal.Place(box.platform, box.procedure, box.box.number)
     journal.show_box(works, work, place=place, buckets=envelopes.weeks(works, work, box))
     _box_row(work, box).state = BoxState.OPENED if is_empty else BoxState.CLOSED
-
-
-def entry_of(kept: Kept) -> ListEntry:
-    """An envelope as a closing lists it."""
-    record = DepositRecord.decode(kept.facts.record)
-    return ListEntry(record.envelope_id, record.header_hash, record.file_hash, record.length)
 
 
 def _of_box(works: Works, work: Work, box: Addressed) -> list[Kept]:
