@@ -22,6 +22,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp as pyca_ocsp
+from pyhanko.sign.ades.report import AdESIndeterminate
 from pyhanko.sign.validation.policy_decl import (
     CertificateFetchingRule,
     LocalKnowledge,
@@ -48,6 +49,12 @@ MAX_CERTIFICATE = 64 * 1024  # the largest seen in trust lists is 4 KB
 MAX_REVOCATION = 16 * 1024 * 1024  # the largest public CRLs in use are about 10 MB
 MAX_EVIDENCE = 32 * 1024 * 1024
 MAX_CHAIN = 8
+# pyHanko's words for "more data would be needed", as against "this is wrong"
+MISSING = (
+    AdESIndeterminate.NO_CERTIFICATE_CHAIN_FOUND,
+    AdESIndeterminate.CERTIFICATE_CHAIN_GENERAL_FAILURE,
+    AdESIndeterminate.TRY_LATER,
+)
 CLOCK_SPREAD = timedelta(seconds=60)  # signatures.md §1.3, 17: between authority, responder and host
 _PIECES = 64  # certificates, OCSP responses or CRLs in one evidence
 

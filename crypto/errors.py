@@ -121,6 +121,10 @@ class SignatureError(CryptoError):
     code: ClassVar[str] = "signature"
 
 
+class UnprovenSignatureError(SignatureError):
+    """Nothing contradicts a PDF's seal, but the anchor or the revocation data to judge it is missing."""
+
+
 class KindError(CryptoError):
     """A statement or an envelope of another kind than the one asked for."""
 
@@ -155,6 +159,10 @@ class TimestampError(CryptoError):
     """A time token fails one of its checks."""
 
     code: ClassVar[str] = "timestamp"
+
+
+class UnprovenTimestampError(TimestampError):
+    """Nothing contradicts a time token, but the anchor or the revocation data to judge it is missing."""
 
 
 class ClockError(CryptoError):

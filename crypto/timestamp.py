@@ -26,6 +26,7 @@ from pyhanko.sign.validation.status import TimestampSignatureStatus
 from pyhanko_certvalidator.ltv.types import ValidationTimingInfo
 
 from crypto.certificates import (
+    MISSING,
     Anchor,
     RevocationEvidence,
     certificate_name,
@@ -35,7 +36,7 @@ from crypto.certificates import (
 )
 from crypto.der import require_der
 from crypto.encoding import sha256
-from crypto.errors import CryptoError, FormatError, TimeProofError, TimestampError
+from crypto.errors import CryptoError, FormatError, TimeProofError, TimestampError, UnprovenTimestampError
 
 DEFAULT_ACCURACY = timedelta(seconds=1)  # protocol 2.7: an absent accuracy counts as one second
 _T = TypeVar("_T")
@@ -324,6 +325,8 @@ def _judge(
         raise
     except Exception as error:  # pyHanko leaks many kinds (signatures.md §1.3, 4); each means: not a good token
         raise TimestampError("the token cannot be judged") from error
+    if result.ades_subindic in MISSING:
+        raise UnprovenTimestampError(f"no anchor or no revocation data judges the token: {result.ades_subindic}")
     if result.ades_subindic is not AdESPassed.OK or result.api_status is None:
         raise TimestampError(f"the token is refused: {result.ades_subindic}")
     path = result.api_status.validation_path
