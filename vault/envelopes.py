@@ -32,9 +32,7 @@ from vault.work import Work, Works
 ENVELOPES = "envelope"
 LEDGERS = "ledger"
 LEDGER_STATE = "kept"
-PUBLIC_AFTER = frozenset(
-    {BoxState.CLOSED, BoxState.OPENING, BoxState.KEYED, BoxState.OPENED}
-)
+PUBLIC_AFTER = frozenset({BoxState.CLOSED, BoxState.OPENING, BoxState.KEYED, BoxState.OPENED})
 WERE_IN_FORCE = (PolicyState.IN_FORCE, PolicyState.REPLACED)
 
 
@@ -65,12 +63,7 @@ class Addressed:
 
     def place(self, works: Works) -> Place:
         """Where the journal's entries about this box belong: hidden in the deadline's week until it is closed."""
-        return Place(
-            self.platform,
-            self.procedure,
-            self.box.number,
-            b"" if self.is_public else self.bucket(works),
-        )
+        return Place(self.platform, self.procedure, self.box.number, b"" if self.is_public else self.bucket(works))
 
     def bucket(self, works: Works) -> bytes:
         """The week of its deadline."""
@@ -93,9 +86,7 @@ class Kept:
         return self.row.state
 
 
-def address(
-    work: Work, platform: str, procedure: UUID, *, lot: str, part: Part
-) -> Addressed:
+def address(work: Work, platform: str, procedure: UUID, *, lot: str, part: Part) -> Addressed:
     """Find a box by its lot and part.
 
     Raises:
@@ -108,9 +99,7 @@ def address(
     return _addressed(work, found, policy, box)
 
 
-def address_number(
-    work: Work, platform: str, procedure: UUID, *, number: int
-) -> Addressed:
+def address_number(work: Work, platform: str, procedure: UUID, *, number: int) -> Addressed:
     """Find a box by its number; NotFound as `address`."""
     found, policy = _procedure(work, platform, procedure)
     box = next((one for one in policy.boxes if one.number == number), None)
@@ -119,9 +108,7 @@ def address_number(
     return _addressed(work, found, policy, box)
 
 
-def find(
-    works: Works, work: Work, envelope_id: UUID, *, procedure: UUID, lock: bool = False
-) -> Kept | None:
+def find(works: Works, work: Work, envelope_id: UUID, *, procedure: UUID, lock: bool = False) -> Kept | None:
     """An envelope's row with its facts; None where there is no row that is this procedure's."""
     statement = select(Envelope).where(Envelope.id == envelope_id)
     row = work.session.exec(statement.with_for_update() if lock else statement).first()
@@ -135,10 +122,7 @@ def find(
 
 def exists(work: Work, envelope_id: UUID) -> bool:
     """Whether any row has this id, whoever's; told to nobody."""
-    return (
-        work.session.exec(select(Envelope.id).where(Envelope.id == envelope_id)).first()
-        is not None
-    )
+    return work.session.exec(select(Envelope.id).where(Envelope.id == envelope_id)).first() is not None
 
 
 def belongs(kept: Kept, depositor: Depositor, box: Addressed) -> bool:
@@ -151,14 +135,10 @@ def belongs(kept: Kept, depositor: Depositor, box: Addressed) -> bool:
 def read(works: Works, row: Envelope, *, procedure: UUID) -> EnvelopeFacts:
     """Open a row's facts; NotThisRow when it is another procedure's."""
     key = works.keys.facts(procedure)
-    return EnvelopeFacts.decode(
-        reveal(key, row.facts, table=ENVELOPES, row_id=row.id, state=row.state.value)
-    )
+    return EnvelopeFacts.decode(reveal(key, row.facts, table=ENVELOPES, row_id=row.id, state=row.state.value))
 
 
-def write(
-    works: Works, row: Envelope, facts: EnvelopeFacts, *, state: EnvelopeState
-) -> Kept:
+def write(works: Works, row: Envelope, facts: EnvelopeFacts, *, state: EnvelopeState) -> Kept:
     """Move a row to a state, with its facts encrypted for it."""
     row.state = state
     row.facts = _hidden(works, row.id, facts, state)
@@ -166,13 +146,7 @@ def write(
 
 
 def add(
-    works: Works,
-    work: Work,
-    envelope_id: UUID,
-    facts: EnvelopeFacts,
-    *,
-    box: Addressed,
-    state: EnvelopeState,
+    works: Works, work: Work, envelope_id: UUID, facts: EnvelopeFacts, *, box: Addressed, state: EnvelopeState
 ) -> Kept:
     """Add a row; in a box that is closed already it is in clear at once, as the closing made the others."""
     row = Envelope(
@@ -195,18 +169,9 @@ def entry_of(kept: Kept) -> ListEntry:
     return ListEntry(record.envelope_id, record.header_hash, record.file_hash, record.length)
 
 
-def in_week(
-    works: Works,
-    work: Work,
-    *,
-    procedure: UUID,
-    platform: str,
-    buckets: Iterable[bytes],
-) -> Iterator[Kept]:
+def in_week(works: Works, work: Work, *, procedure: UUID, platform: str, buckets: Iterable[bytes]) -> Iterator[Kept]:
     """A procedure's envelopes among the rows of some weeks, in no order."""
-    statement = select(Envelope).where(
-        Envelope.platform == platform, col(Envelope.bucket).in_(set(buckets))
-    )
+    statement = select(Envelope).where(Envelope.platform == platform, col(Envelope.bucket).in_(set(buckets)))
     for row in work.session.exec(statement):
         try:
             yield Kept(row, read(works, row, procedure=procedure))
@@ -214,19 +179,10 @@ def in_week(
             continue
 
 
-def received(
-    works: Works,
-    work: Work,
-    *,
-    procedure: UUID,
-    platform: str,
-    buckets: Iterable[bytes],
-) -> Iterator[Kept]:
+def received(works: Works, work: Work, *, procedure: UUID, platform: str, buckets: Iterable[bytes]) -> Iterator[Kept]:
     """As `in_week`, of those that still wait for a token."""
     statement = select(Envelope).where(
-        Envelope.state == EnvelopeState.RECEIVED,
-        Envelope.platform == platform,
-        col(Envelope.bucket).in_(set(buckets)),
+        Envelope.state == EnvelopeState.RECEIVED, Envelope.platform == platform, col(Envelope.bucket).in_(set(buckets))
     )
     for row in work.session.exec(statement):
         try:
@@ -237,12 +193,8 @@ def received(
 
 def weeks(works: Works, work: Work, box: Addressed) -> frozenset[bytes]:
     """The weeks in which rows of a box may lie: those of its deadline in every epoch that was in force."""
-    deadlines = [
-        policy.box(box.box.number).deadline for policy in chain(work, box.procedure)
-    ]
-    return frozenset(
-        works.keys.bucket(box.platform, deadline) for deadline in deadlines
-    )
+    deadlines = [policy.box(box.box.number).deadline for policy in chain(work, box.procedure)]
+    return frozenset(works.keys.bucket(box.platform, deadline) for deadline in deadlines)
 
 
 def chain(work: Work, procedure: UUID) -> tuple[Policy, ...]:
@@ -262,9 +214,7 @@ def policy_notes(work: Work, procedure: UUID, *, up_to: bytes) -> tuple[bytes, .
 
 def ledger(works: Works, work: Work, box: Addressed, *, bidder: str) -> LedgerFacts:
     """A bidder's envelopes in a box, read without waiting for anybody."""
-    row = work.session.get(
-        Ledger, works.keys.ledger_id(box.procedure, box.box.number, bidder)
-    )
+    row = work.session.get(Ledger, works.keys.ledger_id(box.procedure, box.box.number, bidder))
     return LedgerFacts() if row is None else _ledger_facts(works, row, box)
 
 
@@ -286,9 +236,7 @@ class LockedLedger:
         return self.facts.envelopes[: place + 1]
 
 
-def lock_ledger(
-    works: Works, work: Work, box: Addressed, *, bidder: str
-) -> LockedLedger:
+def lock_ledger(works: Works, work: Work, box: Addressed, *, bidder: str) -> LockedLedger:
     """Wait for a bidder's ledger in a box, made where it is missing. Call it after the box's lock."""
     ledger_id = works.keys.ledger_id(box.procedure, box.box.number, bidder)
     new = {
@@ -298,27 +246,19 @@ def lock_ledger(
         "state": LEDGER_STATE,
         "facts": _hidden_ledger(works, ledger_id, LedgerFacts(), box),
     }
-    work.session.execute(
-        insert(Ledger).values(new).on_conflict_do_nothing(index_elements=["id"])
-    )
-    row = work.session.exec(
-        select(Ledger).where(Ledger.id == ledger_id).with_for_update()
-    ).one()
+    work.session.execute(insert(Ledger).values(new).on_conflict_do_nothing(index_elements=["id"]))
+    row = work.session.exec(select(Ledger).where(Ledger.id == ledger_id).with_for_update()).one()
     return LockedLedger(row, _ledger_facts(works, row, box))
 
 
 def _procedure(work: Work, platform: str, procedure: UUID) -> tuple[Procedure, Policy]:
     found = work.session.exec(
-        select(Procedure).where(
-            Procedure.id == procedure, Procedure.platform == platform
-        )
+        select(Procedure).where(Procedure.id == procedure, Procedure.platform == platform)
     ).first()
     if found is None or found.state is ProcedureState.DRAFTED:
         raise NotFound
     row = work.session.exec(
-        select(PolicyRow).where(
-            PolicyRow.procedure_id == procedure, PolicyRow.state == PolicyState.IN_FORCE
-        )
+        select(PolicyRow).where(PolicyRow.procedure_id == procedure, PolicyRow.state == PolicyState.IN_FORCE)
     ).first()
     if row is None:
         raise NotFound
@@ -328,52 +268,30 @@ def _procedure(work: Work, platform: str, procedure: UUID) -> tuple[Procedure, P
 def _epochs(work: Work, procedure: UUID) -> Sequence[PolicyRow]:
     return work.session.exec(
         select(PolicyRow)
-        .where(
-            PolicyRow.procedure_id == procedure, col(PolicyRow.state).in_(WERE_IN_FORCE)
-        )
+        .where(PolicyRow.procedure_id == procedure, col(PolicyRow.state).in_(WERE_IN_FORCE))
         .order_by(col(PolicyRow.epoch))
     ).all()
 
 
 def _addressed(work: Work, procedure: Procedure, policy: Policy, box: Box) -> Addressed:
     row = work.session.exec(
-        select(BoxRow).where(
-            BoxRow.procedure_id == procedure.id, BoxRow.number == box.number
-        )
+        select(BoxRow).where(BoxRow.procedure_id == procedure.id, BoxRow.number == box.number)
     ).first()
     if row is None or row.id is None:
         raise NotFound
-    return Addressed(
-        procedure.platform,
-        procedure.id,
-        procedure.state,
-        policy,
-        box,
-        row.id,
-        row.state,
-    )
+    return Addressed(procedure.platform, procedure.id, procedure.state, policy, box, row.id, row.state)
 
 
-def _hidden(
-    works: Works, envelope_id: UUID, facts: EnvelopeFacts, state: EnvelopeState
-) -> bytes:
+def _hidden(works: Works, envelope_id: UUID, facts: EnvelopeFacts, state: EnvelopeState) -> bytes:
     key = works.keys.facts(facts.procedure)
-    return hide(
-        key, facts.encode(), table=ENVELOPES, row_id=envelope_id, state=state.value
-    )
+    return hide(key, facts.encode(), table=ENVELOPES, row_id=envelope_id, state=state.value)
 
 
-def _hidden_ledger(
-    works: Works, ledger_id: UUID, facts: LedgerFacts, box: Addressed
-) -> bytes:
+def _hidden_ledger(works: Works, ledger_id: UUID, facts: LedgerFacts, box: Addressed) -> bytes:
     key = works.keys.facts(box.procedure)
-    return hide(
-        key, facts.encode(), table=LEDGERS, row_id=ledger_id, state=LEDGER_STATE
-    )
+    return hide(key, facts.encode(), table=LEDGERS, row_id=ledger_id, state=LEDGER_STATE)
 
 
 def _ledger_facts(works: Works, row: Ledger, box: Addressed) -> LedgerFacts:
     key = works.keys.facts(box.procedure)
-    return LedgerFacts.decode(
-        reveal(key, row.facts, table=LEDGERS, row_id=row.id, state=LEDGER_STATE)
-    )
+    return LedgerFacts.decode(reveal(key, row.facts, table=LEDGERS, row_id=row.id, state=LEDGER_STATE))

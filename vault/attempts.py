@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Attempts: every deposit that began has a row and an entry, whatever came of it (D2, LOG-02, LATE-03).
+
+Rules
+  1. An attempt is written before the first byte of the bid is read, and stays as evidence.
+  2. It ends once: done with its envelope, or failed with the code of the refusal.
+  3. What is refused on the announcement alone is an attempt too, failed at once.
+
+Left to others: the bytes (vault.deposit), attempts that nobody works on any more (vault.sweep).
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from sqlmodel import select
+
+from crypto.encoding import sha256, to_millis
+from crypto.events import EventKind
+from vault import journal
+from vault.envelopes import Addressed
+from vault.hidden import hide, reveal
+from vault.models import Attempt, AttemptState
+from vault.rows import AttemptFacts
+from vault.work import Work, Works
+
+TABLE = "attempt"
+NO_OBJECT = UUID(int=0)
+
+
+@dataclass(frozen=True)
+class Begun:
+    """An attempt's id and what it is about."""
+
+    id: UUID
+    facts: AttemptFacts
+
+    @property
+    def subject(self) -> bytes:
+        """What its journal entries are about."""
+        return sha256(self.id.bytes)
+
+
+@dataclass(frozen=True)
+class Target:
+    """What an attempt is about: an envelope's id, its depositor's bidder, the bytes announced, the object to be."""
+
+    envelope_id: UUID
+    bidder: str
+    announced: int
+    object_id: UUID = NO_OBJECT
+
+
+def begin(works: Works, work: Work, box: Addressed, *, target: Target) -> Begun:
+    """Write an open attempt and its entry `deposit.started`; its time is t_first."""
+    begun = _new(work.now, box, target)
+    _add(works, work, begun, box=box, state=AttemptState.OPEN)
+    _tell(works, work, begun, box=box, kind=EventKind.DEPOSIT_STARTED)
+    return begun
+
+
+def refuse_at_once(works: Works, work: Work, box: Addressed, *, target: Target, code: str) -> None:
+    """Write an attempt that failed on its announcement, and its entry `deposit.refused`."""
+    begun = _new(work.now, box, target)
+    begun = replace(begun, facts=replace(begun.facts, outcome=code))
+    _add(works, work, begun, box=box, state=AttemptState.FAILED)
+    _tell(works, work, begun, box=box, kind=EventKind.DEPOSIT_REFUSED, data=code.encode())
+
+
+def refuse(works: Works, work: Work, begun: Begun, *, box: Addressed, code: str) -> None:
+    """End an attempt as refused, with its entry `deposit.refused`."""
+    if end(works, work, begun, state=AttemptState.FAILED, outcome=code):
+        _tell(works, work, begun, box=box, kind=EventKind.DEPOSIT_REFUSED, data=code.encode())
+
+
+def end(works: Works, work: Work, begun: Begun, *, state: AttemptState, outcome: str = "") -> bool:
+    """End an attempt; tells whether it was open still."""
+    row = work.session.exec(select(Attempt).where(Attempt.id == begun.id).with_for_update()).first()
+    if row is None or row.state is not AttemptState.OPEN:
+        return False
+    row.state = state
+    row.facts = _hidden(works, begun.id, replace(begun.facts, outcome=outcome), state)
+    return True
+
+
+def read(works: Works, row: Attempt, *, procedure: UUID) -> AttemptFacts:
+    """Open an attempt's facts; NotThisRow when it is another procedure's."""
+    key = works.keys.facts(procedure)
+    return AttemptFacts.decode(reveal(key, row.facts, table=TABLE, row_id=row.id, state=row.state.value))
+
+
+def _new(now: datetime, box: Addressed, target: Target) -> Begun:
+    facts = AttemptFacts(
+        procedure=box.procedure,
+        box=box.box.number,
+        envelope_id=target.envelope_id,
+        object_id=target.object_id,
+        bidder=target.bidder,
+        t_first=to_millis(now),
+        announced=target.announced,
+    )
+    return Begun(uuid4(), facts)
+
+
+def _add(works: Works, work: Work, begun: Begun, *, box: Addressed, state: AttemptState) -> None:
+    work.session.add(
+        Attempt(
+            id=begun.id,
+            platform=box.platform,
+            bucket=box.bucket(works),
+            state=state,
+            facts=_hidden(works, begun.id, begun.facts, state),
+        )
+    )
+
+
+def _tell(works: Works, work: Work, begun: Begun, *, box: Addressed, kind: EventKind, data: bytes = b"") -> None:
+    place = box.place(works)
+    told = journal.event(kind, at=work.now, place=place, subject=begun.subject, data=data)
+    journal.append(works, work, told, place=place)
+
+
+def _hidden(works: Works, attempt_id: UUID, facts: AttemptFacts, state: AttemptState) -> bytes:
+    return hide(works.keys.facts(facts.procedure), facts.encode(), table=TABLE, row_id=attempt_id, state=state.value)
