@@ -4,12 +4,13 @@
 import re
 from pathlib import Path
 from typing import Final
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
 from crypto.events import EventKind
 from crypto.statement import Kind
+from tests.rules import problems_page
 from tests.rules.documents import Page, commands, pages, slug
 from tests.rules.requirements_register import PAGE, ROOT, load
 from vault.settings import Settings
@@ -72,6 +73,11 @@ def test_every_setting_that_is_named_exists(page: Page) -> None:
     assert named - known == set()
 
 
+def test_every_setting_is_explained_for_whoever_runs_outside_parts() -> None:
+    named = re.findall(r"`BIDVAULT_([A-Z0-9_]+?)(?:__[A-Z_]+)?`", REFERENCE["docs/guide/outside-parts.md"].text)
+    assert set(Settings.model_fields) - {name.lower() for name in named} == set()
+
+
 @each_page
 def test_every_requirement_and_attack_that_is_named_exists(page: Page) -> None:
     if page.path == PAGE:
@@ -90,6 +96,12 @@ def test_the_statements_and_journal_kinds_of_the_page_are_those_of_the_program()
     assert set(re.findall(r"`([a-z-]+)`", rows)) == {kind.value for kind in Kind} - unsigned
 
 
+def test_the_page_of_problems_is_the_program_s_table() -> None:
+    assert problems_page.PAGE.read_text(encoding="utf-8") == problems_page.page(), (
+        "stale: run `python -m tests.rules.problems_page`"
+    )
+
+
 def test_decisions_are_numbered_without_gap_and_have_their_four_headings() -> None:
     found = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
     assert [int(path.name[:4]) for path in found] == list(range(1, len(found) + 1))
@@ -100,7 +112,7 @@ def test_decisions_are_numbered_without_gap_and_have_their_four_headings() -> No
 
 @pytest.mark.parametrize("path", sorted((ROOT / "docs").rglob("*.svg")), ids=lambda path: path.name)
 def test_every_picture_is_well_formed_and_says_what_it_shows(path: Path) -> None:
-    root = ElementTree.fromstring(path.read_text(encoding="utf-8"))  # noqa: S314 - our own file
+    root = ET.fromstring(path.read_text(encoding="utf-8"))  # noqa: S314 - our own file
     space = "{http://www.w3.org/2000/svg}"
     assert root.findtext(f"{space}title")
     assert root.findtext(f"{space}desc")
