@@ -37,6 +37,7 @@ ISSUER = "bidvault:local"
 AUDIENCE = "bidvault"
 ALGORITHM = "Ed25519"  # RFC 9864: the fully specified name; "EdDSA" is deprecated by it
 DEFAULT_PLATFORM = "default"
+ID_BYTES = 16  # protocol 3.1: kid and person
 TOKEN_LIMIT = 4096  # characters; ours have under 600
 LIFETIME_LIMIT = timedelta(days=366)
 PRIVATE_FILE = "token.pem"
@@ -87,7 +88,7 @@ class Actor:
             raise ValueError("organisation: a SIRET of 14 digits")
         if (self.person is None) == (self.role is Role.CUSTODIAN):
             raise ValueError("a custodian, and nobody else, needs a person")
-        if any(value is not None and len(value) != 16 for value in (self.kid, self.person)):  # protocol 3.1
+        if any(value is not None and len(value) != ID_BYTES for value in (self.kid, self.person)):
             raise ValueError("kid and person: 16 bytes each")
 
 
