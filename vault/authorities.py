@@ -25,6 +25,7 @@ import structlog
 
 from crypto.certificates import Anchor, RevocationEvidence, chain_to_anchor, revocation_source
 from crypto.errors import CryptoError, TimeProofError
+from crypto.pades import SealTime
 from crypto.timestamp import (
     TimeProof,
     TimeRequest,
@@ -249,6 +250,24 @@ class TimeAuthorities:
         for certificate, issuer in zip(chain, chain[1:], strict=False):
             evidence = evidence.joined(self._state_of(certificate, issuer, until))
         return evidence
+
+    def seal_time(self, digest: bytes) -> SealTime:
+        """A token for a PDF's seal (vault.prints)."""
+        stamp = self.stamp(digest)
+        return SealTime(stamp.verified.token, stamp.evidence)
+
+    def seal_evidence(self, chain: Sequence[bytes]) -> RevocationEvidence:
+        """The state of a seal's chain, with what is at hand of the time authorities.
+
+        Args:
+            chain: the seal's own, from its key file, ending in its root: its addresses are trusted.
+
+        Raises:
+            AuthorityUnavailable: the state of the seal could not be had.
+        """
+        with self._lock:
+            at_hand = [kept.evidence for kept in self._kept.values()]
+        return self.revocation_evidence(chain).joined(*at_hand)
 
     def _ask_each(self, imprint: bytes, reasons: list[str]) -> Iterator[Stamp]:
         """A token from each authority that gives a good one, those that failed lately last."""
