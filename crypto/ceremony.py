@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 
+from crypto.algorithms import HASH_SIZE, HPKE_OVERHEAD, ID_SIZE, KEM_PUBLIC_SIZE, SHARE_SIZE
 from crypto.closings import MAX_LIST, Closing, Decision, EnvelopeList, ListEntry, payload_of
 from crypto.encoding import (
     Cbor,
@@ -28,7 +29,7 @@ from crypto.encoding import (
     to_millis,
 )
 from crypto.errors import FormatError, KindError
-from crypto.policy_parts import HASH_SIZE, ID_SIZE, KEM_PUBLIC_SIZE, Opener, require_rising
+from crypto.policy_parts import Opener, require_rising
 from crypto.statement import MAX_LARGE_NOTE, MAX_NOTE, Kind, Statement
 
 __all__ = [
@@ -49,8 +50,6 @@ __all__ = [
     "share_info",
 ]
 
-SHARE_SIZE = 33  # protocol 2.5
-HPKE_OVERHEAD = 1136  # protocol 2.2
 MAX_CLOSINGS = 4096  # protocol 3.8
 MAX_ATTEMPT = 64
 MAX_REASON = 200

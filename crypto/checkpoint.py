@@ -12,8 +12,9 @@ Left to others: which heads may be signed (vault.sequencer), tree hashes (crypto
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from crypto.algorithms import HASH_SIZE
 from crypto.errors import FormatError, JournalError
-from crypto.merkle import HASH_SIZE, MAX_SIZE, verify_inclusion
+from crypto.merkle import MAX_SIZE, verify_inclusion
 from crypto.statement import (
     MAX_NOTE,
     Note,

@@ -12,10 +12,11 @@ import functools
 from dataclasses import dataclass
 from datetime import datetime
 
+from crypto.algorithms import HASH_SIZE, ID_SIZE
 from crypto.encoding import Cbor, Fields, decode, encode, require_array, require_bstr, require_uint, to_millis
 from crypto.errors import FormatError, KindError
 from crypto.merkle import tree_hash
-from crypto.policy_parts import HASH_SIZE, ID_SIZE, MAX_BOXES, MAX_SEALED
+from crypto.policy_parts import MAX_BOXES, MAX_SEALED
 from crypto.statement import MAX_NOTE, Kind, Statement
 
 MAX_LIST = 262_144  # protocol 3.7: entries of one opening

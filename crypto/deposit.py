@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 
+from crypto.algorithms import HASH_SIZE, ID_SIZE
 from crypto.encoding import Cbor, Fields, decode, encode, require_bstr, sha256, to_millis
 from crypto.errors import FormatError
 from crypto.events import SALT_SIZE, Event
 from crypto.policy import Mode
-from crypto.policy_parts import HASH_SIZE, ID_SIZE, MAX_BOXES, MAX_SEALED
+from crypto.policy_parts import MAX_BOXES, MAX_SEALED
 from crypto.statement import MAX_RECEIPT, Kind, Statement
 
 MAX_RECORD = 1024  # protocol 3.5

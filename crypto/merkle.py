@@ -16,6 +16,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from crypto.algorithms import HASH_SIZE
 from crypto.errors import FormatError, JournalError
 from crypto.events import BATCH, Event, EventKind, dummy_leaf, leaf_data
 
@@ -40,7 +41,6 @@ __all__ = [
     "verify_inclusion",
 ]
 
-HASH_SIZE = 32
 TILE_HEIGHT = 8
 TILE_WIDTH = 1 << TILE_HEIGHT
 MAX_SIZE = 2**63 - 1

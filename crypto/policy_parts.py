@@ -16,14 +16,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
 
+from crypto.algorithms import HASH_SIZE, ID_SIZE, KEM_PUBLIC_SIZE, SIGNATURE_PUBLIC_SIZE
 from crypto.encoding import Cbor, Fields, decode, encode, label, require_bstr, require_uint, sha256, to_millis
 from crypto.errors import FormatError
 from crypto.statement import Kind, Statement, Verifier, parse_text
 
-ID_SIZE = 16
-HASH_SIZE = 32
-KEM_PUBLIC_SIZE = 1216  # protocol 2.2: X-Wing
-SIG_PUBLIC_SIZE = 32
 MAX_BOXES = 4096  # protocol 3.3
 MAX_CARDS = 60  # protocol 2.3
 MAX_GROUP = 32  # protocol 2.5
@@ -133,7 +130,7 @@ class Card:
         card = cls(
             role=_role(fields.uint(1)),
             kem=fields.bstr(2, size=KEM_PUBLIC_SIZE),
-            sig=fields.bstr(3, size=SIG_PUBLIC_SIZE),
+            sig=fields.bstr(3, size=SIGNATURE_PUBLIC_SIZE),
             name=fields.text(4),
             organisation=fields.text(5),
             person=fields.bstr(6, size=ID_SIZE),
