@@ -132,6 +132,11 @@ class BodySealer:
         self._content += len(data)
         return self._stream.update_into(data, out)
 
+    def wait(self) -> None:
+        """Return when what the last `update` was given may change."""
+        if self._open is not None:
+            self._open.wait()
+
     def end_document(self) -> Document:
         """The document as the manifest will list it."""
         document = self._current().end()
