@@ -32,6 +32,7 @@ from crypto.timestamp import (
     VerifiedTimestamp,
     build_request,
     judge_response,
+    judge_token,
     prove_passed,
     token_certificates,
     token_of,
