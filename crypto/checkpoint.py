@@ -29,6 +29,7 @@ from crypto.statement import (
 PROOF_HEADER = "c2sp.org/tlog-proof@v1"
 MAX_PROOF_HASHES = 63
 MAX_PROOF = MAX_NOTE + 8192
+_LINES = 4  # origin, size, root, and nothing behind the last line feed
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Checkpoint:
     def parse(cls, text: str) -> "Checkpoint":
         """Read a checkpoint's text; FormatError."""
         lines = text.split("\n")
-        if len(lines) < 4 or lines[-1] or not all(lines[:-1]):
+        if len(lines) < _LINES or lines[-1] or not all(lines[:-1]):
             raise FormatError("a checkpoint has three lines at least, none empty")
         root = from_base64(lines[2])
         if len(root) != HASH_SIZE:
@@ -132,7 +133,7 @@ def _hashes(lines: Sequence[str]) -> tuple[bytes, ...]:
 
 def _decimal(text: str) -> int:
     """A number without leading zeros, at most 2^63 - 1."""
-    if not (text.isascii() and text.isdigit()) or len(text) > 19 or (text[0] == "0" and text != "0"):
+    if not (text.isascii() and text.isdigit()) or len(text) > len(str(MAX_SIZE)) or (text[0] == "0" and text != "0"):
         raise FormatError("not a decimal number")
     number = int(text)
     if number > MAX_SIZE:

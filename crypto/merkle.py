@@ -13,7 +13,7 @@ writing tiles in order (vault.sequencer).
 
 import functools
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from crypto.algorithms import HASH_SIZE
@@ -44,6 +44,8 @@ __all__ = [
 TILE_HEIGHT = 8
 TILE_WIDTH = 1 << TILE_HEIGHT
 MAX_SIZE = 2**63 - 1
+MAX_LEVEL = 63  # C2SP tlog-tiles
+_GROUP = 1000  # C2SP tlog-tiles: an index is written in groups of three digits
 EMPTY_ROOT = hashlib.sha256().digest()
 
 
@@ -56,7 +58,7 @@ class Tile:
     width: int = TILE_WIDTH
 
     def __post_init__(self) -> None:
-        if not (0 <= self.level <= 63 and 0 <= self.index and 1 <= self.width <= TILE_WIDTH):
+        if not (0 <= self.level <= MAX_LEVEL and self.index >= 0 and 1 <= self.width <= TILE_WIDTH):
             raise JournalError("there is no such tile")
 
     @property
@@ -137,8 +139,13 @@ def verify_consistency(proof: Sequence[bytes], *, old: tuple[int, bytes], new: t
         if proof or old_root != expected:
             raise JournalError("the trees differ")
         return
-    roots = _consistency_roots(list(proof), old_root, old_size, new_size)
-    if roots != (old_root, new_root):
+    ranges = list(_subproof(old_size, 0, new_size, is_whole=True))
+    if len(proof) != len(ranges):
+        raise JournalError(f"{len(proof)} hashes where {len(ranges)} are needed")
+    known = dict(zip(ranges, proof, strict=True))
+    if old_size & (old_size - 1) == 0:
+        known[0, old_size] = old_root  # a node of the newer tree, so it is no part of the proof
+    if (_root_of(0, old_size, known), _root_of(0, new_size, known)) != (old_root, new_root):
         raise JournalError("the newer tree does not begin with the older one")
 
 
@@ -261,29 +268,12 @@ def _subproof(old_size: int, low: int, high: int, *, is_whole: bool) -> Iterator
         yield low, middle
 
 
-def _consistency_roots(proof: list[bytes], old_root: bytes, old_size: int, new_size: int) -> tuple[bytes, bytes]:
-    """Both roots that the proof leads to (RFC 9162 2.1.4.2)."""
-    if old_size & (old_size - 1) == 0:  # a complete subtree: its root is known and left out of the proof
-        proof.insert(0, old_root)
-    if not proof:
-        raise JournalError("the proof is too short")
-    node, last = old_size - 1, new_size - 1
-    while node & 1:
-        node, last = node >> 1, last >> 1
-    old = new = proof[0]
-    for sibling in proof[1:]:
-        if last == 0:
-            raise JournalError("the proof is too long")
-        if node & 1 or node == last:
-            old, new = node_hash(sibling, old), node_hash(sibling, new)
-            while not node & 1 and node:
-                node, last = node >> 1, last >> 1
-        else:
-            new = node_hash(new, sibling)
-        node, last = node >> 1, last >> 1
-    if last:
-        raise JournalError("the proof is too short")
-    return old, new
+def _root_of(low: int, high: int, known: Mapping[tuple[int, int], bytes]) -> bytes:
+    """MTH(D[low:high]) from known nodes that make it up."""
+    if (low, high) in known:
+        return known[low, high]
+    middle = low + _split_point(high - low)
+    return node_hash(_root_of(low, middle, known), _root_of(middle, high, known))
 
 
 def _split(data: bytes, width: int) -> list[bytes]:
@@ -298,8 +288,8 @@ def _require_hashes(proof: Sequence[bytes]) -> None:
 
 
 def _index_path(index: int, width: int) -> str:
-    groups = [f"{index % 1000:03d}"]
-    while index >= 1000:
-        index //= 1000
-        groups.insert(0, f"x{index % 1000:03d}")
+    groups = [f"{index % _GROUP:03d}"]
+    while index >= _GROUP:
+        index //= _GROUP
+        groups.insert(0, f"x{index % _GROUP:03d}")
     return "/".join(groups) + (f".p/{width}" if width < TILE_WIDTH else "")

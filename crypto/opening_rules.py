@@ -140,7 +140,7 @@ def require_due(dossier: Dossier, *, memory: Memory, now: datetime, is_signed_by
     closings = tuple(require_closing(closed, chain) for closed in dossier.closed)
     memory = _accept_closings(dossier, closings, chain=chain, memory=memory)
     opening = _require_opening(dossier.opening, closings, chain=chain, is_signed_by_gates=is_signed_by_gates)
-    _require_opened_first(dossier.earlier, closings, chain=chain, memory=memory)
+    _require_opened_first(dossier.earlier, closings, chain)
     proofs = tuple(
         require_time_proof(closing, closed.tokens) for closing, closed in zip(closings, dossier.closed, strict=True)
     )
@@ -304,9 +304,9 @@ def _require_gates(statement: Statement, gates: Group) -> None:
 
 
 def _require_opened_first(
-    earlier: Sequence[EarlierBox], closings: Sequence[CheckedClosing], *, chain: PolicyChain, memory: Memory
+    earlier: Sequence[EarlierBox], closings: Sequence[CheckedClosing], chain: PolicyChain
 ) -> None:
-    opened = {number for one in earlier for number in [_opened_box(one, chain)]}
+    opened = {_opened_box(one, chain) for one in earlier}
     for closed in closings:
         missing = [number for number in closed.box.after if number not in opened]
         if missing:

@@ -25,6 +25,7 @@ MAX_BOXES = 4096  # protocol 3.3
 MAX_CARDS = 60  # protocol 2.3
 MAX_GROUP = 32  # protocol 2.5
 MAX_ANCHORS = 32
+MIN_GROUPS = 2  # custodians and gates; trustees may follow
 MIN_QUORUM = 2  # protocol 2.7: q >= 2 always
 MAX_SEALED = 1 << 40  # protocol 3.4: sealed length at most 1 TiB
 MAX_DOCUMENTS = 65535  # protocol 3.4
@@ -222,7 +223,9 @@ class Box:
         """Read the array of protocol 3.3; FormatError."""
         fields = Fields.row(value, size=7)
         number = fields.uint(0, least=1, most=MAX_BOXES)
-        groups = [require_uint(index, most=MAX_CARDS) for index in fields.array(5, least=2, most=3)]
+        groups = [
+            require_uint(index, most=MAX_CARDS) for index in fields.array(5, least=MIN_GROUPS, most=MIN_GROUPS + 1)
+        ]
         after = tuple(require_uint(other, least=1, most=number - 1) for other in fields.array(6, most=MAX_BOXES))
         require_rising(after, "boxes to open first")
         return cls(
@@ -233,7 +236,7 @@ class Box:
             not_before=fields.moment(4),
             custodians=groups[0],
             gates=groups[1],
-            trustees=groups[2] if len(groups) == 3 else None,
+            trustees=groups[2] if len(groups) > MIN_GROUPS else None,
             after=after,
         )
 

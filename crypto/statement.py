@@ -280,12 +280,12 @@ def require_signers(signed: SignedText, verifiers: Iterable[Verifier], at_least:
 
 
 def _payload(text: str, kind: Kind) -> bytes:
-    lines = text.split("\n")
-    if len(lines) != 3 or lines[2]:
+    first, _, second = text.removesuffix("\n").partition("\n")
+    if not second or "\n" in second:
         raise FormatError("a statement has exactly two lines")
-    if lines[0] != f"bidvault/{kind}/v1":
+    if first != f"bidvault/{kind}/v1":
         raise KindError(f"not a statement of kind {kind}")
-    return from_base64(lines[1])
+    return from_base64(second)
 
 
 def _require_lines(data: bytes, limit: int) -> str:

@@ -90,7 +90,7 @@ class Actor(StrEnum):
 class Reason(StrEnum):
     """Which case of protocol 4.3 gave a verdict; the receipt's reason."""
 
-    TOKEN_BEFORE_DEADLINE = "token-before-deadline"
+    STAMPED_BEFORE_DEADLINE = "stamped-before-deadline"
     LAST_BYTE_BEFORE_DEADLINE = "last-byte-before-deadline"
     AFTER_DEADLINE = "after-deadline"
     UNDECIDED = "undecided"
@@ -139,7 +139,7 @@ def judge(record: DepositRecord | WithdrawalRecord, token: VerifiedTimestamp, *,
     """
     last_byte_at = record.last_byte_at
     if not box.is_closing and token.latest <= box.deadline:
-        return Judgement(Verdict.IN_TIME, Reason.TOKEN_BEFORE_DEADLINE)
+        return Judgement(Verdict.IN_TIME, Reason.STAMPED_BEFORE_DEADLINE)
     if not box.is_closing and last_byte_at <= box.deadline and token.at - last_byte_at <= TOKEN_PROMPT:
         return Judgement(Verdict.IN_TIME, Reason.LAST_BYTE_BEFORE_DEADLINE)
     if last_byte_at > box.deadline + CLOCK_TOLERANCE and token.earliest > box.deadline:
