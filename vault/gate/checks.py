@@ -13,11 +13,19 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from crypto.certificates import Anchor, RevocationEvidence
-from crypto.closings import Closing, Decision, EnvelopeList
-from crypto.errors import FormatError, ListError, PolicyError, TimestampError
+from crypto.closing_rules import (
+    CheckedClosing,
+    ClosedBox,
+    Memory,
+    PolicyChain,
+    require_closing,
+    require_main,
+    require_supplementary,
+)
+from crypto.errors import FormatError, ListError, PolicyError, StateError, TimestampError
 from crypto.policy import Policy, Role, require_amendment
-from crypto.statement import Kind, Statement, parse_note, require_signers
-from crypto.timestamp import TimeProof, VerifiedTimestamp, judge_token, prove_passed
+from crypto.statement import Statement, require_signers
+from crypto.timestamp import VerifiedTimestamp, judge_token
 from vault.rows import Stamp
 
 
@@ -30,10 +38,8 @@ def require_holders_signed(statement: Statement, policy: Policy) -> None:
     for group in policy.groups:
         if group.role is Role.GATE:
             continue
-        if policy.epoch == 0:
-            needed = len(group.cards)
-        else:
-            needed = group.signers_needed if group.role is Role.CUSTODIAN else 0
+        amending = group.signers_needed if group.role is Role.CUSTODIAN else 0
+        needed = len(group.cards) if policy.epoch == 0 else amending
         require_signers(statement, [card.verifier for card in group.cards], needed)
 
 
@@ -80,66 +86,25 @@ def judge_tokens(
     return tuple(good)
 
 
-def require_passed(
-    moment: datetime, tokens: Sequence[Stamp], *, over: bytes, policy: Policy, anchors: Sequence[Anchor]
-) -> TimeProof:
-    """A time proof for a moment over a digest (protocol 2.7); TimeProofError."""
-    verified = judge_tokens(tokens, over=over, policy=policy, anchors=anchors)
-    return prove_passed(moment, verified, over=over, quorum=policy.time.q)
-
-
-def require_in_force_for(chain: Sequence[Policy], closing: Closing) -> Policy:
-    """The policy that a closing names, if its rules for this box still stand in the newest epoch.
-
-    An amendment of other boxes, made while this one is closing, does not undo its closing.
+def require_accepted(chain: PolicyChain, closed: ClosedBox, *, memory: Memory) -> CheckedClosing:
+    """Check a closing against the policies and closings that the gate accepted before.
 
     Raises:
-        PolicyError: not of the chain, or the box was moved since.
+        StateError: the box has its one main closing, or the decision its one closing; or there is no main one yet.
+        PolicyError, SignatureError, ListError: as crypto.closing_rules.
     """
-    named = next((policy for policy in chain if policy.hash == closing.policy_hash), None)
-    if named is None:
-        raise PolicyError("the closing names a policy that is none of this procedure's")
-    newest = chain[-1]
-    if named.box(closing.box) != newest.box(closing.box) or named.settle != newest.settle:
-        raise PolicyError(f"box {closing.box} was amended: the closing names an older policy")
-    return named
-
-
-def require_closing(statement: Statement, closing: Closing, listed: EnvelopeList, *, policy: Policy) -> EnvelopeList:
-    """Check who signed a closing, and that its list gives its root.
-
-    Raises:
-        SignatureError: the vault did not sign it.
-        PolicyError: it names another deadline.
-        ListError: another list.
-    """
-    require_signers(statement, [policy.vault_verifier], 1)
-    if closing.deadline != policy.box(closing.box).deadline:
-        raise PolicyError("the closing names another deadline than the policy")
-    if closing.count != len(listed) or closing.root != listed.root:
-        raise ListError("the list does not give the closing's root")
-    return listed
-
-
-def require_decided(closing: Closing, listed: EnvelopeList, decision: bytes | None, *, chain: Sequence[Policy]) -> None:
-    """Check that a supplementary closing stands on a decision of k custodians over exactly its list.
-
-    Raises:
-        ListError: no decision, another's, or one over another list.
-        SignatureError: fewer than k custodians of the box signed it.
-    """
+    checked = require_closing(closed, chain)
+    closing = checked.closing
+    if checked.policy.settle != chain.latest.settle:
+        raise PolicyError("the closing names a policy with a shorter settle than the newest")
     if closing.decision is None:
-        if decision is not None:
+        if closing.box in memory.main_closings:
+            raise StateError(f"box {closing.box} has its one main closing already")  # T38
+        if closed.decision is not None:
             raise ListError("a main closing stands on no decision")
-        return
-    if decision is None:
-        raise ListError("a supplementary closing needs its decision")
-    statement = parse_note(decision, Kind.DECISION)
-    decided = Decision.of(statement)
-    policy = next((policy for policy in chain if policy.hash == decided.policy_hash), None)
-    if policy is None or statement.id != closing.decision or decided.box != closing.box:
-        raise ListError("the decision is not this closing's")
-    if listed.entries != (decided.entry,):
-        raise ListError("the decision admits another list")
-    group = policy.groups[policy.box(decided.box).custodians]
-    require_signers(statement, [card.verifier for card in group.cards], group.k)
+        require_main(checked, memory)
+        return checked
+    if closing.decision in memory.decided:
+        raise StateError("this decision has its one closing already")
+    require_supplementary(checked, closed.decision, chain=chain, memory=memory, main=None)
+    return checked

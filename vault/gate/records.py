@@ -17,6 +17,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlmodel import Session, col, select
 
+from crypto.closing_rules import Memory, PolicyChain
 from crypto.policy import Policy
 from crypto.statement import Kind, parse_note
 from vault.errors import DatabaseUnavailable
@@ -83,9 +84,14 @@ def main_closings(session: Session, procedure: UUID) -> dict[int, AcceptedClosin
     return {row.box: row for row in rows}
 
 
-def closing_of_decision(session: Session, decision_id: bytes) -> AcceptedClosing | None:
-    """The supplementary closing that a decision has already."""
-    return session.exec(select(AcceptedClosing).where(AcceptedClosing.decision_id == decision_id)).one_or_none()
+def memory(session: Session, procedure: UUID, chain: PolicyChain) -> Memory:
+    """What the gate pinned and accepted of a procedure, as the rules of crypto ask for it."""
+    rows = session.exec(select(AcceptedClosing).where(AcceptedClosing.procedure_id == procedure)).all()
+    return Memory(
+        pinned=chain.latest.hash,
+        main_closings={row.box: row.id for row in rows if row.decision_id is None},
+        decided={row.decision_id: row.id for row in rows if row.decision_id is not None},
+    )
 
 
 def openings_over(session: Session, procedure: UUID, closings: frozenset[bytes]) -> list[SignedOpening]:

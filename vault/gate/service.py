@@ -23,9 +23,11 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from crypto.certificates import Anchor
+from crypto.closing_rules import ClosedBox, PolicyChain
 from crypto.closings import Closing, EnvelopeList
 from crypto.errors import PolicyError, StateError
 from crypto.events import Event
+from crypto.opening_rules import require_close_proof
 from crypto.policy import Card, Policy, Role, person_id
 from crypto.statement import Kind, Statement, parse_note
 from vault.errors import ObjectMissing, RolledBack
@@ -129,31 +131,26 @@ class Gate:
             TimeProofError: deadline and settle are not proved to have passed.
             PolicyError, SignatureError: not the policy in force for this box; not the vault's.
         """
-        statement = parse_note(note, Kind.CLOSING)
-        closing = Closing.of(statement)
-        procedure = self._procedure_of(closing.policy_hash)
+        closed = ClosedBox(
+            parse_note(note, Kind.CLOSING),
+            EnvelopeList.decode(entries),
+            decision=None if decision is None else parse_note(decision, Kind.DECISION),
+        )
+        procedure = self._procedure_of(Closing.of(closed.statement).policy_hash)
         with self._open(procedure) as session:
-            if session.get(AcceptedClosing, statement.id) is not None:
+            if session.get(AcceptedClosing, closed.statement.id) is not None:
                 return
-            chain = records.policies(session, procedure)
-            policy = checks.require_in_force_for(chain, closing)
-            listed = checks.require_closing(statement, closing, EnvelopeList.decode(entries), policy=policy)
-            self._require_one_closing(session, procedure, closing)
-            checks.require_decided(closing, listed, decision, chain=chain)
-            box = policy.box(closing.box)
-            checks.require_passed(
-                box.deadline + policy.settle,
-                tokens,
-                over=policy.close_request(box),
-                policy=policy,
-                anchors=self.anchors,
-            )
+            chain = PolicyChain(records.policies(session, procedure))
+            checked = checks.require_accepted(chain, closed, memory=records.memory(session, procedure, chain))
+            over = checked.policy.close_request(checked.box)
+            proofs = checks.judge_tokens(tokens, over=over, policy=checked.policy, anchors=self.anchors)
+            require_close_proof(checked.policy, checked.box, proofs)
             session.add(
                 AcceptedClosing(
-                    id=statement.id,
+                    id=checked.id,
                     procedure_id=procedure,
-                    box=closing.box,
-                    decision_id=closing.decision,
+                    box=checked.box.number,
+                    decision_id=checked.closing.decision,
                     note=note,
                     list=entries,
                     decision=decision,
@@ -196,13 +193,3 @@ class Gate:
         if row is None:
             raise PolicyError("the gate knows no such policy")
         return row.procedure_id
-
-    @staticmethod
-    def _require_one_closing(session: Session, procedure: UUID, closing: Closing) -> None:
-        has_main = closing.box in records.main_closings(session, procedure)
-        if closing.decision is None and has_main:
-            raise StateError(f"box {closing.box} has its one main closing already")
-        if closing.decision is not None and not has_main:
-            raise StateError(f"box {closing.box} has no main closing yet")
-        if closing.decision is not None and records.closing_of_decision(session, closing.decision) is not None:
-            raise StateError("this decision has its closing already")
