@@ -11,7 +11,7 @@ Rules
 Left to others: which envelopes stand (vault.lifecycle), tokens of late receivers (vault.receiving), opening.
 """
 
-from sqlmodel import select
+from sqlmodel import col, select
 
 from crypto.closings import Closing, Decision, EnvelopeList
 from crypto.errors import CryptoError, StateError
@@ -70,14 +70,14 @@ def close_admitted(works: Works, decision_id: bytes) -> Statement:
 def addressed(work: Work, box_id: int) -> Addressed:
     """A box by its row; NotFound."""
     row = work.session.get(BoxRow, box_id, populate_existing=True)
-    procedure = row and work.session.get(Procedure, row.procedure_id)
-    if row is None or procedure is None:
+    if row is None:
         raise NotFound
+    procedure = work.session.get_one(Procedure, row.procedure_id)
     return envelopes.address_number(work, procedure.platform, procedure.id, number=row.number)
 
 
 def _main(work: Work, box_id: int) -> ClosingRow | None:
-    main = select(ClosingRow).where(ClosingRow.box_id == box_id, ClosingRow.decision_id == None)  # noqa: E711
+    main = select(ClosingRow).where(ClosingRow.box_id == box_id, col(ClosingRow.decision_id).is_(None))
     return work.session.exec(main).first()
 
 

@@ -117,4 +117,4 @@ def _take(works: Works, work: Work, box: Addressed, row: DecisionRow) -> None:
     place = journal.Place(box.platform, box.procedure, box.box.number)
     taken = journal.event(EventKind.DECISION_TAKEN, at=work.now, place=place, subject=row.id)
     journal.append(works, work, taken, place=place)
-    queue(work, "close_admitted", row.id.hex)
+    queue(work, "close_admitted", row.id.hex())

@@ -24,7 +24,8 @@ from cryptography.hazmat.primitives.hashes import SHA512
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from crypto.encoding import label, u16
-from crypto.keys.file import KeyRole, create_key_file, open_key_file
+from crypto.keys.file import STRONG, Strength, create_key_file, open_key_file
+from crypto.policy import Role
 from crypto.statement import Signer
 from crypto.wraps import WrapKind, unwrap, wrap
 from vault.errors import CannotStart, ObjectMissing, StoreConflict
@@ -32,7 +33,7 @@ from vault.store import KeyStore
 from vault.store.names import key_name
 
 KEY_BYTES = 32
-SERVICE_ROLES = {"root": KeyRole.ROOT, "gate": KeyRole.GATE, "statement": KeyRole.STATEMENT, "journal": KeyRole.JOURNAL}
+SERVICE_ROLES = {"root": Role.ROOT, "gate": Role.GATE, "statement": Role.STATEMENT, "journal": Role.JOURNAL}
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class ServiceKeys:
     journal: Signer
 
 
-def create_service_keys(folder: Path, passphrase: str) -> None:
+def create_service_keys(folder: Path, passphrase: str, *, strength: Strength = STRONG) -> None:
     """Make the vault's key files where they are missing; each has its own secret."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for name, role in SERVICE_ROLES.items():
@@ -52,7 +53,7 @@ def create_service_keys(folder: Path, passphrase: str) -> None:
         if not path.exists():
             partial = path.with_suffix(".partial")
             partial.touch(mode=0o600)
-            partial.write_bytes(create_key_file(role, passphrase))
+            partial.write_bytes(create_key_file(role, passphrase, strength=strength))
             partial.rename(path)
 
 
@@ -64,7 +65,7 @@ def load_service_keys(folder: Path, passphrase: str, *, origin: str) -> ServiceK
         crypto.errors.PassphraseError, KeyFileError: it does not open.
     """
     return ServiceKeys(
-        root=open_key_file(read_key(folder, "root"), passphrase).root_key,
+        root=bytes(open_key_file(read_key(folder, "root"), passphrase).root_key),
         statement=open_key_file(read_key(folder, "statement"), passphrase).signer(f"{origin}/statements"),
         journal=open_key_file(read_key(folder, "journal"), passphrase).signer(f"{origin}/journal"),
     )
@@ -111,7 +112,7 @@ class Keychain:
             ObjectMissing: there is none: never made, or destroyed.
             crypto.errors.WrapError: it is another's wrap, or changed.
         """
-        return unwrap(parent, self.store.get(key_name(kind, subject.bytes)), kind=kind, id16=subject.bytes)
+        return bytes(unwrap(parent, self.store.get(key_name(kind, subject.bytes)), kind=kind, id16=subject.bytes))
 
     def create_procedure(self, procedure: UUID) -> bytes:
         """The procedure's key, made where it is missing."""

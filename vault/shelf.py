@@ -13,15 +13,18 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from crypto.deposit import DepositRecord
+from crypto.errors import CryptoError
+from crypto.header import PREFIX_SIZE, parse_prefix
 from crypto.sealing import object_context
 from crypto.stream import CobRange, PassingDigest, Read
-from vault.errors import StoreConflict
+from vault.errors import ObjectMissing, StoreConflict
 from vault.rows import EnvelopeFacts
 from vault.store.locks import evidence_lock
 from vault.store.names import object_name, text_name
 from vault.work import Works
 
-WINDOW = 8 * 1024 * 1024  # storage.md §7: one range of about 8 MB ahead
+WINDOW = 8 * 1024 * 1024  # one range of about 8 MB ahead is enough: opening is bound by cryptography
+HEADER_WINDOW = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -37,26 +40,47 @@ class Sealed:
     length: int
 
 
-def take(works: Works, facts: EnvelopeFacts) -> Sealed:
+def take(works: Works, facts: EnvelopeFacts, *, window: int = WINDOW) -> Sealed:
     """Open an envelope's outer layer.
+
+    Args:
+        facts: of the envelope's row.
+        window: how many bytes one request reads at least.
 
     Raises:
         ObjectMissing: its key or its object is not there.
         crypto.errors.CryptoError: key, object or length are not as stored.
     """
     key = works.keys.object(facts.procedure, facts.object_id)
-    stored = _windowed(works, object_name(facts.object_id.bytes), facts)
+    stored = _windowed(works, object_name(facts.object_id.bytes), facts, window)
     layer = CobRange(key, object_context(facts.object_id.bytes), stored, facts.length)
     return Sealed(layer.read_exact, layer.plain_length)
 
 
+def read_header(works: Works, facts: EnvelopeFacts) -> bytes:
+    """Prefix and header of a stored envelope; empty where they cannot be read."""
+    try:
+        sealed = take(works, facts, window=HEADER_WINDOW)
+        prefix = sealed.read(0, PREFIX_SIZE)
+        return prefix + sealed.read(PREFIX_SIZE, parse_prefix(prefix))
+    except (CryptoError, ObjectMissing, ValueError):
+        return b""
+
+
 def is_intact(works: Works, facts: EnvelopeFacts) -> bool:
     """Read a whole stored envelope and compare H(file) with its record (OPEN-03)."""
-    sealed = take(works, facts)
+    try:
+        sealed = take(works, facts)
+        return _file_hash(sealed) == DepositRecord.decode(facts.record).file_hash
+    except (CryptoError, ObjectMissing):
+        return False
+
+
+def _file_hash(sealed: Sealed) -> bytes:
     digest = PassingDigest(sha256())
     for offset in range(0, sealed.length, WINDOW):
         digest.update(sealed.read(offset, min(WINDOW, sealed.length - offset)))
-    return digest.digest() == DepositRecord.decode(facts.record).file_hash
+    return digest.digest()
 
 
 def keep_text(works: Works, text: bytes) -> None:
@@ -67,14 +91,14 @@ def keep_text(works: Works, text: bytes) -> None:
         return  # the name is the digest: what lies there is the same text
 
 
-def _windowed(works: Works, name: str, facts: EnvelopeFacts) -> Read:
+def _windowed(works: Works, name: str, facts: EnvelopeFacts, least: int) -> Read:
     """Ranges of the stored object, read ahead by a window: neighbours cost one request."""
     start, window = 0, b""
 
     def read(offset: int, size: int) -> bytes:
         nonlocal start, window
         if not start <= offset <= offset + size <= start + len(window):
-            wanted = min(max(size, WINDOW), facts.length - offset)
+            wanted = min(max(size, least), facts.length - offset)
             start, window = offset, works.store.get_range(name, facts.version_id, offset=offset, size=wanted)
         return window[offset - start : offset - start + size]
 

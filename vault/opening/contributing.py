@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Contributions: each custodian's shares are taken, then tried against their commits (O3).
+
+Rules
+  1. Signature, holder, person and opening are checked before anything in a contribution is opened (T54).
+  2. A person counts once, with whatever key or login; an equal repeat gets the same answer.
+  3. A wrong share refuses that contribution alone and names its custodian; a slot declared bad counts as absent.
+
+Left to others: what is done with k accepted ones (keying).
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlmodel import select
+
+from crypto.ceremony import Contribution, share_info
+from crypto.errors import CryptoError, OpeningError, PersonError
+from crypto.events import EventKind
+from crypto.header import decode_header
+from crypto.hpke import KemKey
+from crypto.opening_rules import DueOpening, require_contribution, require_new_person
+from crypto.sealing import check_share
+from crypto.statement import Kind, parse_note
+from crypto.wraps import WrapKind
+from vault import journal
+from vault.errors import WrongState
+from vault.jobs import queue
+from vault.lifecycle import ContributionState
+from vault.models import ContributionRow, OpeningRow, OpeningState
+from vault.opening import due
+from vault.opening.offer import seed_id
+from vault.work import Work, Works
+
+SHARE_BYTES = 33
+
+
+@dataclass(frozen=True)
+class Contributed:
+    """What became of a contribution, and how many of how many are there."""
+
+    id: bytes
+    state: ContributionState
+    reason: str
+    accepted: int
+    needed: int
+
+
+def contribute(works: Works, platform: str, opening_id: bytes, *, note: bytes, person: bytes) -> Contributed:
+    """Take one custodian's contribution: step O3.
+
+    Args:
+        note: the signed contribution.
+        person: who sends it, by their login.
+
+    Raises:
+        NotFound: no such opening.
+        WrongState: it takes no contributions now.
+        SignatureError, OpeningError, KindError, FormatError: not a contribution of a custodian to this opening.
+        PersonError: another person's, or this person contributed already.
+    """
+    with works.open() as work:
+        row = due.row_of(work, opening_id, platform=platform)
+        procedure, state = row.procedure_id, row.state
+    checked = due.check(works, opening_id)
+    statement = parse_note(note, Kind.CONTRIBUTION)
+    contribution = require_contribution(statement, checked)
+    if contribution.card.person != person:
+        raise PersonError("the contribution is another person's")
+    place = journal.Place(platform, procedure)
+    # O3. ◆ The contribution as signed, with its entry; the same again is the same.
+    with works.open() as work:
+        work.session.get(OpeningRow, opening_id, with_for_update=True)
+        known = work.session.get(ContributionRow, statement.id)
+        if known is None:
+            if state not in {OpeningState.OFFERED, OpeningState.RELEASED}:
+                raise WrongState(state, "an opening that is offered")
+            earlier = [one for one in of_opening(work, opening_id) if one.state is not ContributionState.REFUSED]
+            require_new_person(
+                contribution, [require_contribution(parse_note(one.note, Kind.CONTRIBUTION), checked) for one in earlier]
+            )
+            known = ContributionRow(
+                id=statement.id,
+                opening_id=opening_id,
+                kid=contribution.card.kid,
+                person=person,
+                note=note,
+                state=ContributionState.STORED,
+                at=work.now,
+            )
+            work.session.add(known)
+            taken = journal.event(EventKind.CONTRIBUTION_ACCEPTED, at=work.now, place=place, subject=statement.id)
+            journal.append(works, work, taken, place=place)
+            queue(work, "advance_opening", opening_id.hex())
+        return _answer(work, known, checked)
+
+
+def try_stored(works: Works, checked: DueOpening) -> None:
+    """Try the shares of each contribution that was stored and not judged yet."""
+    with works.open() as work:
+        row = due.row_of(work, checked.id)
+        procedure, platform = row.procedure_id, due.platform_of(work, row)
+        stored = [one for one in of_opening(work, checked.id) if one.state is ContributionState.STORED]
+    place = journal.Place(platform, procedure)
+    for one in stored:
+        reason = _try(works, checked, one, opening_key(works, checked, procedure))
+        with works.open() as work:
+            judged = work.session.get(ContributionRow, one.id, with_for_update=True)
+            if judged is None or judged.state is not ContributionState.STORED:
+                continue
+            judged.state = ContributionState.REFUSED if reason else ContributionState.ACCEPTED
+            judged.reason = reason
+            if reason:
+                refused = journal.event(
+                    EventKind.CONTRIBUTION_REFUSED, at=work.now, place=place, subject=one.id, data=reason.encode()
+                )
+                journal.append(works, work, refused, place=place)
+
+
+def of_opening(work: Work, opening_id: bytes) -> list[ContributionRow]:
+    """All contributions of an opening, oldest first."""
+    rows = select(ContributionRow).where(ContributionRow.opening_id == opening_id)
+    return sorted(work.session.exec(rows), key=lambda one: (one.at, one.id))
+
+
+def opening_key(works: Works, checked: DueOpening, procedure: UUID) -> KemKey:
+    """The opening's private key, from its wrapped seed."""
+    parent = works.keys.procedure(procedure)
+    return KemKey(works.keys.get(WrapKind.OPENING_SEED, seed_id(checked.opening.opening_key), parent=parent))
+
+
+def shares_of(contribution: Contribution, kind: Kind, key: KemKey) -> list[bytes | None]:
+    """A holder's shares in list order; None where it listed a failure.
+
+    Raises:
+        OpeningError: the sealed part does not open with the opening key.
+    """
+    info = share_info(kind, contribution.opening_id, contribution.kid)
+    try:
+        opened = key.open(info, contribution.sealed)
+    except CryptoError as error:
+        raise OpeningError("the shares are not sealed to this opening") from error
+    failed = {failure.index for failure in contribution.failures}
+    pieces = [bytes(opened[at : at + SHARE_BYTES]) for at in range(0, len(opened), SHARE_BYTES)]
+    return [None if index in failed else piece for index, piece in enumerate(pieces)]
+
+
+def _try(works: Works, checked: DueOpening, row: ContributionRow, key: KemKey) -> str:
+    """The refusal word of a contribution, or nothing."""
+    contribution = Contribution.of(parse_note(row.note, Kind.CONTRIBUTION))
+    with works.open() as work:
+        procedure = due.row_of(work, checked.id).procedure_id
+    try:
+        for entry, share in zip(checked.entries, shares_of(contribution, Kind.CONTRIBUTION, key), strict=True):
+            framed = due.header_of(works, procedure, entry.entry.envelope_id)
+            if share is not None and framed and not entry.is_left_out:
+                check_share(decode_header(framed), row.kid, share)
+    except CryptoError as error:
+        return error.code
+    return ""
+
+
+def _answer(work: Work, row: ContributionRow, checked: DueOpening) -> Contributed:
+    accepted = [one for one in of_opening(work, checked.id) if one.state is not ContributionState.REFUSED]
+    return Contributed(row.id, row.state, row.reason, len({one.person for one in accepted}), checked.custodians.k)

@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Keying: with k contributions and the gate's release every listed envelope gets its key, before any is read (O4-O6).
+
+Rules
+  1. Two phases: the keys of all envelopes first, then `keyed`, and only then the first byte of any (protocol 4.7).
+  2. All n shares are computed again from k and compared with their commits: a wrong dealer gets the same verdict
+     whichever quorum opens.
+  3. An envelope short of shares waits for more contributions, until the buyer freezes; at once when none is short.
+  4. An envelope whose stored bytes are not those received fails alone (OPEN-03).
+  5. Killed at any point the worker goes on from what is stored, asking nobody.
+
+Left to others: contributions (contributing), reading (reading).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from crypto.ceremony import Contribution, Keyed, Unkeyed
+from crypto.errors import CryptoError, QuorumError
+from crypto.events import EventKind
+from crypto.opening_rules import DueEntry, DueOpening
+from crypto.sealing import read_head, recover_file_key, zero
+from crypto.statement import Kind, parse_note
+from crypto.wraps import WrapKind
+from vault import envelopes, journal, shelf
+from vault.envelopes import Kept
+from vault.errors import ObjectMissing, WrongState
+from vault.lifecycle import Actor, BoxState, ContributionState, EnvelopeState, require_move
+from vault.models import ContributionRow, OpeningRow, OpeningState
+from vault.opening import contributing, due
+from vault.opening.offer import seed_id
+from vault.store.names import key_name
+from vault.work import Work, Works
+
+LEFT_OUT = "left-out"
+ROTTEN = "rotten"
+
+
+@dataclass(frozen=True)
+class Shares:
+    """The accepted contributions and the release of one opening, opened.
+
+    Attributes:
+        rows: the accepted contributions, oldest first.
+        by_holder: each holder's shares in list order, by kid.
+    """
+
+    rows: tuple[ContributionRow, ...]
+    by_holder: dict[bytes, list[bytes | None]] = field(repr=False)
+
+    def of(self, index: int) -> dict[bytes, bytes]:
+        """The shares of one envelope, by kid."""
+        return {kid: share for kid, shares in self.by_holder.items() if (share := shares[index]) is not None}
+
+
+def key(works: Works, opening_id: bytes) -> bool:
+    """Steps O4 to O6, as far as the contributions reach; true once the opening is keyed.
+
+    Raises:
+        CryptoError: the gate refuses; journaled.
+    """
+    with works.open() as work:
+        row = due.row_of(work, opening_id)
+        if row.state in {OpeningState.KEYED, OpeningState.MINUTED}:
+            return True
+        if row.state not in {OpeningState.OFFERED, OpeningState.RELEASED}:
+            return False
+    checked = due.check(works, opening_id)
+    contributing.try_stored(works, checked)
+    accepted = _accepted(works, opening_id)
+    if len({one.person for one in accepted}) < checked.custodians.k:
+        return False
+    # O4. ◆ The gate's shares; it keeps their bytes and gives the same again.
+    release = _release(works, row, accepted)
+    # O4a. ◆ Every listed object is read again: what rotted fails alone.
+    rotten = _find_rotten(works, checked, row)
+    # O5. Each envelope's key, wrapped by its object's key, in the key store.
+    shares = _open_shares(works, checked, row, accepted=accepted, release=release)
+    unkeyed, is_short = _recover_all(works, checked, row, shares=shares, rotten=rotten)
+    if is_short:
+        return False
+    works.key_store.durable()
+    # O6. ◆ Keyed; then the opening key is gone.
+    _commit_keyed(works, row, accepted, unkeyed)
+    works.key_store.delete(key_name(WrapKind.OPENING_SEED, seed_id(checked.opening.opening_key).bytes))
+    return True
+
+
+def freeze(works: Works, platform: str, opening_id: bytes) -> None:
+    """The buyer waits no longer for shares of envelopes that are short; they stay unkeyed (protocol 4.7)."""
+    with works.open() as work:
+        row = due.row_of(work, opening_id, platform=platform)
+        if row.state not in {OpeningState.OFFERED, OpeningState.RELEASED}:
+            raise WrongState(row.state, "an opening that waits for shares")
+        row.is_frozen = True
+
+
+def _accepted(works: Works, opening_id: bytes) -> list[ContributionRow]:
+    with works.open() as work:
+        rows = contributing.of_opening(work, opening_id)
+    return [one for one in rows if one.state is ContributionState.ACCEPTED]
+
+
+def _release(works: Works, row: OpeningRow, accepted: Iterable[ContributionRow]) -> bytes:
+    if row.release is not None:
+        return row.release
+    with works.open() as work:
+        place = journal.Place(due.platform_of(work, row), row.procedure_id)
+    notes = tuple(one.note for one in accepted)
+
+    def header(entry: DueEntry) -> bytes:
+        return due.header_of(works, row.procedure_id, entry.entry.envelope_id)
+
+    try:
+        release = works.gate.release(due.dossier(works, row.id), notes, header)
+    except CryptoError as error:
+        journal.refuse_by_gate(works, error, place=place)
+        raise
+    with works.open() as work:
+        stored = due.row_of(work, row.id)
+        if stored.release is None:
+            stored.release, stored.state = release.note, OpeningState.RELEASED
+            released = journal.event(EventKind.GATE_RELEASED, at=work.now, place=place, subject=release.id)
+            journal.append(works, work, released, place=place)
+    return release.note
+
+
+def _find_rotten(works: Works, checked: DueOpening, row: OpeningRow) -> frozenset[int]:
+    if row.rotten is not None:
+        return frozenset(row.rotten)
+    rotten = []
+    for entry in checked.entries:
+        kept = None if entry.is_left_out else due.find(works, row.procedure_id, entry.entry.envelope_id)
+        if not entry.is_left_out and (kept is None or not shelf.is_intact(works, kept.facts)):
+            rotten.append(entry.index)
+    with works.open() as work:
+        due.row_of(work, row.id).rotten = rotten
+    return frozenset(rotten)
+
+
+def _open_shares(
+    works: Works, checked: DueOpening, row: OpeningRow, *, accepted: list[ContributionRow], release: bytes
+) -> Shares:
+    opening_key = contributing.opening_key(works, checked, row.procedure_id)
+    notes = [(Kind.CONTRIBUTION, one.note) for one in accepted] + [(Kind.RELEASE, release)]
+    by_holder = {}
+    for kind, note in notes:
+        contribution = Contribution.of(parse_note(note, kind))
+        by_holder[contribution.kid] = contributing.shares_of(contribution, kind, opening_key)
+    return Shares(tuple(accepted), by_holder)
+
+
+def _recover_all(
+    works: Works, checked: DueOpening, row: OpeningRow, *, shares: Shares, rotten: frozenset[int]
+) -> tuple[tuple[Unkeyed, ...], bool]:
+    """Keep the key of every envelope that has one; tells who has none, and whether some only wait for shares."""
+    unkeyed, is_short = [], False
+    for entry in checked.entries:
+        reason = LEFT_OUT if entry.is_left_out else ROTTEN if entry.index in rotten else ""
+        kept = due.find(works, row.procedure_id, entry.entry.envelope_id)
+        if not reason and kept is not None:
+            try:
+                _keep_file_key(works, kept, shares.of(entry.index))
+            except QuorumError as error:
+                is_short = is_short or not row.is_frozen
+                reason = error.code
+            except (CryptoError, ObjectMissing) as error:
+                reason = error.code
+        if reason:
+            unkeyed.append(Unkeyed(entry.index, reason))
+    return tuple(unkeyed), is_short
+
+
+def _keep_file_key(works: Works, kept: Kept, shares: dict[bytes, bytes]) -> None:
+    sealed = shelf.take(works, kept.facts, window=shelf.HEADER_WINDOW)
+    file_key = recover_file_key(read_head(sealed.read), shares)
+    parent = works.keys.object(kept.facts.procedure, kept.facts.object_id)
+    works.keys.keep(WrapKind.FILE, kept.facts.object_id, bytes(file_key), parent=parent)
+    zero(file_key)
+
+
+def _commit_keyed(
+    works: Works, row: OpeningRow, accepted: list[ContributionRow], unkeyed: tuple[Unkeyed, ...]
+) -> None:
+    statement = Keyed(row.id, tuple(one.id for one in accepted), unkeyed).statement
+    signed = statement.signed_by(works.service_keys.statement)
+    without = {one.index: one.reason for one in unkeyed}
+    with works.open() as work:
+        stored = work.session.get(OpeningRow, row.id, with_for_update=True)
+        if stored is None or stored.state is not OpeningState.RELEASED:
+            return
+        stored.keyed, stored.state = signed.note, OpeningState.KEYED
+        for index, kept in enumerate(listed(works, work, stored)):
+            _move(works, kept, without.get(index))
+        for box in due.boxes(work, stored):
+            box.state = BoxState.KEYED
+        place = journal.Place(due.platform_of(work, stored), stored.procedure_id)
+        keyed = journal.event(EventKind.BOX_KEYED, at=work.now, place=place, subject=statement.id)
+        journal.append(works, work, keyed, place=place)
+
+
+def listed(works: Works, work: Work, row: OpeningRow) -> list[Kept]:
+    """All envelopes that an opening lists, in list order."""
+    rows = []
+    for closing in due.closing_rows(work, row):
+        for entry in due.entries_of(closing):
+            kept = envelopes.find(works, work, UUID(bytes=entry.envelope_id), procedure=row.procedure_id)
+            if kept is not None:
+                rows.append(kept)
+    return rows
+
+
+def _move(works: Works, kept: Kept, reason: str | None) -> None:
+    if reason == LEFT_OUT:
+        return  # it stays listed, and sealed
+    after = EnvelopeState.KEYED if reason is None else EnvelopeState.UNKEYED
+    if reason == ROTTEN:
+        after = EnvelopeState.FAILED
+    require_move(kept.state, after, by=Actor.VAULT)
+    envelopes.write(works, kept.row, kept.facts, state=after)
