@@ -88,7 +88,7 @@ class EmbeddedPostgres:
             self._child = None
 
     def create_database(self, name: str = DATABASE, *, template: str = "template0") -> DatabaseUrls:
-        """Make a database with the gate's schema and the rights of the three roles, unless it is there."""
+        """Make a database and let in the three roles, unless it is there."""
         with self._connect("postgres") as connection:
             known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone()
             if known is None:
@@ -201,8 +201,6 @@ _RIGHTS = (
     f"GRANT CREATE, USAGE ON SCHEMA public TO {OWNER}",
     f"GRANT USAGE ON SCHEMA public TO {API}",
     f"REVOKE USAGE ON SCHEMA public FROM PUBLIC, {GATE}",
-    f"CREATE SCHEMA IF NOT EXISTS {GATE_SCHEMA} AUTHORIZATION {OWNER}",
-    f"GRANT USAGE ON SCHEMA {GATE_SCHEMA} TO {GATE}",
 )
 
 

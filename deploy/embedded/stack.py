@@ -100,9 +100,9 @@ class EmbeddedStack:
             if part is not None:
                 part.require_running()
 
-    def create_database(self, name: str = "bidvault") -> DatabaseUrls:
+    def create_database(self, name: str = "bidvault", *, template: str = "template0") -> DatabaseUrls:
         """One database with the rights of the three roles, unless it is there."""
-        return _running(self._postgres).create_database(name)
+        return _running(self._postgres).create_database(name, template=template)
 
     def drop_database(self, name: str) -> None:
         """Throw a database away: for tests."""
