@@ -20,12 +20,14 @@ from crypto.events import EventKind
 from vault import journal
 from vault.envelopes import Addressed
 from vault.hidden import hide, reveal
+from vault.journal import Place
 from vault.models import Attempt, AttemptState
 from vault.rows import AttemptFacts
 from vault.work import Work, Works
 
 TABLE = "attempt"
 NO_OBJECT = UUID(int=0)
+LONGEST_BIDDER = 200  # characters kept of a bidder that was refused; a good one has no more bytes
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,13 @@ def refuse(works: Works, work: Work, begun: Begun, *, box: Addressed, code: str)
         _tell(works, work, begun, box=box, kind=EventKind.DEPOSIT_REFUSED, data=code.encode())
 
 
+def refuse_access(works: Works, work: Work, *, platform: str, wanted: bytes) -> None:
+    """Write `access.refused` for something that is not there for this platform, whatever the reason."""
+    place = Place(platform)
+    told = journal.event(EventKind.ACCESS_REFUSED, at=work.now, place=place, subject=sha256(wanted))
+    journal.append(works, work, told, place=place)
+
+
 def end(works: Works, work: Work, begun: Begun, *, state: AttemptState, outcome: str = "") -> bool:
     """End an attempt; tells whether it was open still."""
     row = work.session.exec(select(Attempt).where(Attempt.id == begun.id).with_for_update()).first()
@@ -95,9 +104,9 @@ def _new(now: datetime, box: Addressed, target: Target) -> Begun:
         box=box.box.number,
         envelope_id=target.envelope_id,
         object_id=target.object_id,
-        bidder=target.bidder,
+        bidder=target.bidder[:LONGEST_BIDDER],
         t_first=to_millis(now),
-        announced=target.announced,
+        announced=max(target.announced, 0),
     )
     return Begun(uuid4(), facts)
 

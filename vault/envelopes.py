@@ -24,7 +24,7 @@ from crypto.policy import Box, Part, Policy
 from vault.errors import NotFound
 from vault.hidden import NotThisRow, hide, reveal
 from vault.journal import Place
-from vault.lifecycle import BoxState, EnvelopeState, ProcedureState
+from vault.lifecycle import BoxState, EnvelopeState, Held, ProcedureState
 from vault.models import BoxRow, Envelope, Ledger, PolicyRow, PolicyState, Procedure
 from vault.rows import EnvelopeFacts, LedgerFacts
 from vault.work import Work, Works
@@ -84,6 +84,34 @@ class Kept:
     @property
     def state(self) -> EnvelopeState:
         return self.row.state
+
+    @property
+    def held(self) -> Held:
+        """What the rules about a box's envelopes need of it."""
+        return Held(self.id, self.facts.bidder, self.facts.first_event, self.state)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An envelope as its depositor names it."""
+
+    depositor: Depositor
+    procedure: UUID
+    lot: str
+    envelope_id: UUID
+
+
+def find_own(works: Works, work: Work, wanted: Wanted) -> tuple[Kept, Addressed] | None:
+    """A depositor's own envelope and its box; None for everyone else, whatever the reason."""
+    kept = find(works, work, wanted.envelope_id, procedure=wanted.procedure)
+    if kept is None:
+        return None
+    try:
+        box = address_number(work, wanted.depositor.platform, wanted.procedure, number=kept.facts.box)
+    except NotFound:
+        return None
+    is_own = belongs(kept, wanted.depositor, box) and box.box.lot == wanted.lot
+    return (kept, box) if is_own else None
 
 
 def address(work: Work, platform: str, procedure: UUID, *, lot: str, part: Part) -> Addressed:

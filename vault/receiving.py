@@ -213,7 +213,7 @@ def require_same(kept: Kept | None, *, box: Addressed, bidder: str, tag: bytes |
 
 
 def _enter(works: Works, work: Work, arrived: Arrived, stamp: Stamp | None) -> Kept:
-    """Write a new deposit, judged where it has a token; or find that its id is taken, by itself or by something else."""
+    """Write a new deposit, judged where it has a token; or find that its id is taken, by its twin or by another."""
     work.lock_box(arrived.box.box_id)
     box = envelopes.address_number(work, arrived.box.platform, arrived.box.procedure, number=arrived.box.box.number)
     ledger = envelopes.lock_ledger(works, work, box, bidder=arrived.facts.bidder)

@@ -1,34 +1,144 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""The sweep: a periodic job goes on where deposits stopped, and clears what nobody will come back for."""
+"""The sweep: a periodic job goes on where deposits stopped, and clears what nobody will come back for.
 
+Rules
+  1. There is no job per deposit before the closing: one sweep finds what waits by its state (protocol 4.12).
+  2. A row tells its week and not its procedure: the keys of the procedures with a deadline in that week are tried.
+  3. A wrapped key is destroyed only where no object lies under its id, seen so for seven days (D1). An object without
+     a row keeps its key: a receipt shown by its holder may bring it back (recover).
+  4. Attempts and uploads that are older than any upload may be are ended; what was begun stays as evidence.
+
+Left to others: when to run (api.worker), disposal of what has an object (retention.disposal).
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from uuid import UUID
 
-from vault.work import Works
+from sqlmodel import select
+
+from crypto.encoding import from_millis
+from crypto.wraps import WrapKind
+from vault import attempts, envelopes, receiving
+from vault.attempts import Begun
+from vault.hidden import NotThisRow
+from vault.lifecycle import EnvelopeState, ProcedureState
+from vault.models import Attempt, AttemptState, Envelope, Procedure
+from vault.store.names import OBJECTS, key_kind_prefix
+from vault.work import Work, Works
+
+UPLOAD_GRACE = timedelta(days=2)  # 50 GB at 3 Mbit/s take 37 hours
+WRAP_GRACE = timedelta(days=7)  # protocol §5, D1
+ABANDONED = "abandoned"
+
+Owners = dict[tuple[str, bytes], list[UUID]]
 
 
 @dataclass
 class Sightings:
-    """Wraps seen without an object, and since when; one per worker process."""
+    """Wraps seen without an object, and since when; one per worker process, lost with it: then the week begins anew."""
 
     since: dict[str, datetime] = field(default_factory=dict)
+
+    def ripe(self, names: Iterable[str], now: datetime) -> list[str]:
+        """Those seen for long enough; what is not seen any more is forgotten."""
+        self.since = {name: self.since.get(name, now) for name in names}
+        return [name for name, since in self.since.items() if now - since >= WRAP_GRACE]
+
+
+def sweep(works: Works, sightings: Sightings) -> int:
+    """All of it; tells how many deposits still wait for a token."""
+    waiting = received(works)
+    end_attempts(works)
+    abort_uploads(works)
+    destroy_wraps(works, sightings)
+    return waiting
 
 
 def received(works: Works) -> int:
     """Steps D4 and D5 for every received deposit; tells how many still wait."""
-    raise NotImplementedError
+    waiting: dict[UUID, list[UUID]] = defaultdict(list)
+    with works.open() as work:
+        rows = work.session.exec(select(Envelope).where(Envelope.state == EnvelopeState.RECEIVED)).all()
+        owners = _owners(works, work, {row.platform for row in rows})
+        for row in rows:
+            for procedure in owners.get((row.platform, row.bucket), ()):
+                try:
+                    envelopes.read(works, row, procedure=procedure)
+                except NotThisRow:
+                    continue
+                waiting[procedure].append(row.id)
+                break
+    left = 0
+    for procedure, ids in waiting.items():
+        left += receiving.settle_all(works, ids, procedure=procedure) if left == 0 else len(ids)
+    return left
 
 
-def attempts(works: Works) -> int:
+def end_attempts(works: Works) -> int:
     """End the attempts that nobody works on any more; tells how many."""
-    raise NotImplementedError
+    ended = 0
+    with works.open() as work:
+        rows = work.session.exec(select(Attempt).where(Attempt.state == AttemptState.OPEN)).all()
+        owners = _owners(works, work, {row.platform for row in rows})
+        for row in rows:
+            begun = _begun(works, row, owners.get((row.platform, row.bucket), ()))
+            if begun is not None and work.now - from_millis(begun.facts.t_first) > UPLOAD_GRACE:
+                ended += attempts.end(works, work, begun, state=AttemptState.FAILED, outcome=ABANDONED)
+    return ended
 
 
-def uploads(works: Works) -> int:
+def abort_uploads(works: Works) -> int:
     """Give back the parts of uploads that nobody works on any more; tells how many."""
-    raise NotImplementedError
+    oldest = works.clock.now() - UPLOAD_GRACE
+    dead = [upload for upload in works.store.unfinished_uploads() if upload.begun_at < oldest]
+    for upload in dead:
+        works.store.abort_unfinished(upload)
+    return len(dead)
 
 
-def wraps(works: Works, sightings: Sightings) -> int:
-    """Destroy object keys without an object; tells how many."""
-    raise NotImplementedError
+def destroy_wraps(works: Works, sightings: Sightings) -> int:
+    """Destroy the keys of objects that never came to be; tells how many."""
+    ripe = sightings.ripe(_without_object(works), works.clock.now())
+    for name in ripe:
+        works.key_store.delete(name)
+        del sightings.since[name]
+    return len(ripe)
+
+
+def _without_object(works: Works) -> Iterator[str]:
+    """Names of object keys under whose id no object lies: both listings come in the order of the ids."""
+    prefix = key_kind_prefix(WrapKind.OBJECT)
+    stored = (version.key.removeprefix(OBJECTS) for version in works.store.list_versions(OBJECTS))
+    there = next(stored, None)
+    for name in works.key_store.list(prefix):
+        wanted = name.removeprefix(prefix)
+        while there is not None and there < wanted:
+            there = next(stored, None)
+        if there != wanted:
+            yield name
+
+
+def _owners(works: Works, work: Work, platforms: set[str]) -> Owners:
+    """Which procedures may own rows of a week: those with a deadline in it, in any epoch (rule 2)."""
+    owners: Owners = defaultdict(list)
+    for platform in platforms:
+        published = select(Procedure.id).where(
+            Procedure.platform == platform, Procedure.state != ProcedureState.DRAFTED
+        )
+        for procedure in work.session.exec(published):
+            deadlines = {box.deadline for policy in envelopes.chain(work, procedure) for box in policy.boxes}
+            for bucket in {works.keys.bucket(platform, deadline) for deadline in deadlines}:
+                owners[platform, bucket].append(procedure)
+    return owners
+
+
+def _begun(works: Works, row: Attempt, procedures: Iterable[UUID]) -> Begun | None:
+    for procedure in procedures:
+        try:
+            return Begun(row.id, attempts.read(works, row, procedure=procedure))
+        except NotThisRow:
+            continue
+    return None
