@@ -160,8 +160,7 @@ class BodySealer:
 
     def close(self) -> None:
         """Forget what is held, when sealing is given up."""
-        if self._open is not None:
-            self._open.wait()
+        self.wait()
         self._stream.close()
 
     def _tail(self, padding: int, end: bytes) -> Iterator[bytearray]:
