@@ -173,6 +173,10 @@ class ObjectStore(Protocol):
         """Give the parts of a dead upload back; one that is gone already is success."""
         ...
 
+    def require_lock(self) -> None:
+        """Return when the bucket answers and has Object Lock, else raise StoreRefused: asked at start and by readiness."""
+        ...
+
     def require_room(self, size: int) -> None:
         """Refuse with StoreFull what would not fit, before its first byte. An outside store is not asked."""
         ...

@@ -208,6 +208,13 @@ class S3ObjectStore:
         except ObjectMissing:
             return
 
+    def require_lock(self) -> None:
+        """Ask the bucket for its lock configuration."""
+        with answers():
+            lock = self._client.get_object_lock_configuration(Bucket=self._bucket)["ObjectLockConfiguration"]
+        if lock.get("ObjectLockEnabled") != "Enabled":
+            raise StoreRefused("the bucket of objects has no Object Lock")
+
     def require_room(self, size: int) -> None:
         """Ask the disk, where it is ours."""
         self._barrier.require_room(size)

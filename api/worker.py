@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The worker: jobs and timers of a running vault.
+
+Rules
+  1. An entry decides nothing: each task calls one journey, and a repeat of it finds what is done already.
+  2. A failed job is not tried again as such: the next tick finds that its act is still due.
+  3. Jobs left by a worker that died are taken up again.
+
+Left to others: what is due (vault.timers), the journeys (vault), starting the process (deploy.command).
+"""
+
+import functools
+from collections.abc import Callable
+
+import structlog
+from procrastinate import App, PsycopgConnector
+
+from crypto.errors import CryptoError
+from vault import closing, sequencer, sweep, timers
+from vault.errors import VaultError
+from vault.opening import keying, offer, reading
+from vault.work import Works
+
+EVERY_FEW_SECONDS = "* * * * * */5"
+EVERY_MINUTE = "* * * * * 0"
+EVERY_NIGHT = "17 3 * * *"
+KEPT_JOBS_HOURS = 1  # done jobs name boxes; they are deleted (protocol 4.12)
+
+log = structlog.get_logger("worker")
+Act = Callable[[str], object]
+
+
+def make_app(works: Works, conninfo: str) -> App:
+    """The job application over one vault."""
+    app = App(connector=PsycopgConnector(conninfo=conninfo))
+    _add_acts(app, works)
+    _add_timers(app, works)
+    return app
+
+
+def _add_acts(app: App, works: Works) -> None:
+    acts: dict[str, Act] = {
+        "close_box": lambda subject: closing.close(works, int(subject)),
+        "close_admitted": lambda subject: closing.close_admitted(works, bytes.fromhex(subject)),
+        "advance_opening": lambda subject: advance_opening(works, bytes.fromhex(subject)),
+    }
+    for name, act in acts.items():
+        app.task(_acting(name, act), name=name, queue="acts")
+
+
+def _add_timers(app: App, works: Works) -> None:
+    timed: dict[str, tuple[str, Callable[[], object]]] = {
+        "tick": (EVERY_FEW_SECONDS, lambda: tick(works)),
+        "sweep_received": (EVERY_MINUTE, lambda: sweep.received(works)),
+        "sweep_remains": (EVERY_NIGHT, lambda: sweep_remains(works)),
+    }
+    for name, (cron, act) in timed.items():
+        task = app.task(_ticking(name, act), name=name, queue="timers", queueing_lock=name, lock=name)
+        app.periodic(cron=cron, periodic_id=name)(task)
+    app.periodic(cron=EVERY_MINUTE, periodic_id="forget_jobs")(_forgetting(app))
+
+
+def tick(works: Works) -> None:
+    """Publish the journal, then queue what is due."""
+    sequencer.publish(works)
+    timers.queue_due(works)
+
+
+def advance_opening(works: Works, opening_id: bytes) -> None:
+    """Go on with an opening as far as it can: sign, key, read, minute."""
+    offer.sign(works, opening_id)
+    if keying.key(works, opening_id):
+        reading.read_all(works, opening_id)
+        sequencer.publish(works)
+
+
+def sweep_remains(works: Works) -> None:
+    """End dead attempts and uploads, destroy keys without an object."""
+    sweep.attempts(works)
+    sweep.uploads(works)
+
+
+def _acting(name: str, act: Act) -> Callable[[str], None]:
+    def task(subject: str) -> None:
+        _guarded(name, functools.partial(act, subject))
+
+    task.__name__ = name
+    return task
+
+
+def _ticking(name: str, act: Callable[[], object]) -> Callable[[int], None]:
+    def task(timestamp: int) -> None:  # noqa: ARG001 - Procrastinate tells when it was due
+        _guarded(name, act)
+
+    task.__name__ = name
+    return task
+
+
+def _guarded(name: str, act: Callable[[], object]) -> None:
+    """Run an act; what it refuses is logged by its code alone: no box, no procedure, no name."""
+    try:
+        act()
+    except (VaultError, CryptoError) as error:
+        log.warning("not done yet", task=name, reason=error.code)
+
+
+def _forgetting(app: App):  # type: ignore[no-untyped-def]  # Procrastinate's task type has three parameters of its own
+    @app.task(name="forget_jobs", queue="timers", queueing_lock="forget_jobs", lock="forget_jobs", pass_context=True)
+    async def forget_jobs(context: object, timestamp: int) -> None:  # noqa: ARG001
+        await app.job_manager.delete_old_jobs(nb_hours=KEPT_JOBS_HOURS, include_failed=True)
+        for job in await app.job_manager.get_stalled_jobs():
+            await app.job_manager.retry_job(job)
+
+    return forget_jobs
