@@ -14,8 +14,8 @@ from uuid import UUID
 
 from sqlmodel import select
 
-from crypto.ceremony import Contribution, share_info
-from crypto.errors import CryptoError, OpeningError, PersonError
+from crypto.contribution import open_contribution
+from crypto.errors import CryptoError, PersonError
 from crypto.events import EventKind
 from crypto.header import decode_header
 from crypto.hpke import KemKey
@@ -31,8 +31,6 @@ from vault.models import ContributionRow, OpeningRow, OpeningState
 from vault.opening import due
 from vault.opening.offer import seed_id
 from vault.work import Work, Works
-
-SHARE_BYTES = 33
 
 
 @dataclass(frozen=True)
@@ -129,29 +127,13 @@ def opening_key(works: Works, checked: DueOpening, procedure: UUID) -> KemKey:
     return KemKey(works.keys.get(WrapKind.OPENING_SEED, seed_id(checked.opening.opening_key), parent=parent))
 
 
-def shares_of(contribution: Contribution, kind: Kind, key: KemKey) -> list[bytes | None]:
-    """A holder's shares in list order; None where it listed a failure.
-
-    Raises:
-        OpeningError: the sealed part does not open with the opening key.
-    """
-    info = share_info(kind, contribution.opening_id, contribution.kid)
-    try:
-        opened = key.open(info, contribution.sealed)
-    except CryptoError as error:
-        raise OpeningError("the shares are not sealed to this opening") from error
-    failed = {failure.index for failure in contribution.failures}
-    pieces = [bytes(opened[at : at + SHARE_BYTES]) for at in range(0, len(opened), SHARE_BYTES)]
-    return [None if index in failed else piece for index, piece in enumerate(pieces)]
-
-
 def _try(works: Works, checked: DueOpening, row: ContributionRow, key: KemKey) -> str:
     """The refusal word of a contribution, or nothing."""
-    contribution = Contribution.of(parse_note(row.note, Kind.CONTRIBUTION))
     with works.open() as work:
         procedure = due.row_of(work, checked.id).procedure_id
     try:
-        for entry, share in zip(checked.entries, shares_of(contribution, Kind.CONTRIBUTION, key), strict=True):
+        contribution = require_contribution(parse_note(row.note, Kind.CONTRIBUTION), checked)
+        for entry, share in zip(checked.entries, open_contribution(contribution, key), strict=True):
             framed = due.header_of(works, procedure, entry.entry.envelope_id)
             if share is not None and framed and not entry.is_left_out:
                 check_share(decode_header(framed), row.kid, share)

@@ -16,10 +16,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from crypto.ceremony import Contribution, Keyed, Unkeyed
+from crypto.ceremony import Keyed, Unkeyed
+from crypto.contribution import open_contribution
 from crypto.errors import CryptoError, QuorumError
 from crypto.events import EventKind
-from crypto.opening_rules import DueEntry, DueOpening
+from crypto.opening_rules import DueEntry, DueOpening, require_contribution, require_release
 from crypto.sealing import read_head, recover_file_key, zero
 from crypto.statement import Kind, parse_note
 from crypto.wraps import WrapKind
@@ -47,9 +48,9 @@ class Shares:
     """
 
     rows: tuple[ContributionRow, ...]
-    by_holder: dict[bytes, list[bytes | None]] = field(repr=False)
+    by_holder: dict[bytes, tuple[bytearray | None, ...]] = field(repr=False)
 
-    def of(self, index: int) -> dict[bytes, bytes]:
+    def of(self, index: int) -> dict[bytes, bytearray]:
         """The shares of one envelope, by kid."""
         return {kid: share for kid, shares in self.by_holder.items() if (share := shares[index]) is not None}
 
@@ -143,12 +144,9 @@ def _open_shares(
     works: Works, checked: DueOpening, row: OpeningRow, *, accepted: list[ContributionRow], release: bytes
 ) -> Shares:
     opening_key = contributing.opening_key(works, checked, row.procedure_id)
-    notes = [(Kind.CONTRIBUTION, one.note) for one in accepted] + [(Kind.RELEASE, release)]
-    by_holder = {}
-    for kind, note in notes:
-        contribution = Contribution.of(parse_note(note, kind))
-        by_holder[contribution.kid] = contributing.shares_of(contribution, kind, opening_key)
-    return Shares(tuple(accepted), by_holder)
+    holders = [require_contribution(parse_note(one.note, Kind.CONTRIBUTION), checked) for one in accepted]
+    holders.append(require_release(parse_note(release, Kind.RELEASE), checked))
+    return Shares(tuple(accepted), {one.card.kid: open_contribution(one, opening_key) for one in holders})
 
 
 def _recover_all(
@@ -172,7 +170,7 @@ def _recover_all(
     return tuple(unkeyed), is_short
 
 
-def _keep_file_key(works: Works, kept: Kept, shares: dict[bytes, bytes]) -> None:
+def _keep_file_key(works: Works, kept: Kept, shares: dict[bytes, bytearray]) -> None:
     sealed = shelf.take(works, kept.facts, window=shelf.HEADER_WINDOW)
     file_key = recover_file_key(read_head(sealed.read), shares)
     parent = works.keys.object(kept.facts.procedure, kept.facts.object_id)
