@@ -22,13 +22,17 @@ from uuid import UUID
 from sqlalchemy import Engine
 from sqlmodel import Session
 
+from crypto.ceremony import Rehearsal
 from crypto.certificates import Anchor
 from crypto.closing_rules import ClosedBox, PolicyChain
 from crypto.closings import Closing, EnvelopeList
 from crypto.errors import PolicyError, StateError
 from crypto.events import Event
-from crypto.opening_rules import require_close_proof
+from crypto.header import EnvelopeKind
+from crypto.opening_rules import require_canary, require_close_proof
 from crypto.policy import Card, Policy, Role, person_id
+from crypto.reader import bytes_reader, read_head
+from crypto.slots import open_slot
 from crypto.statement import Kind, Statement, parse_note
 from vault.errors import ObjectMissing, RolledBack
 from vault.gate import checks, records
@@ -80,6 +84,19 @@ class Gate:
             valid_from=now,
             valid_to=now + CARD_LIFETIME,
         )
+
+    def rehearse(self, policy: Policy, canary: bytes) -> Statement:
+        """Open the gate's slot of a canary and sign what it held, as every holder does before publication.
+
+        Raises:
+            KindError: a bid presented as a canary; no slot of it is touched.
+            PolicyError, HoldersError: of another policy than this one, or the gate's card is not in it.
+        """
+        holder = self._holder(UUID(bytes=policy.procedure))
+        checks.require_own_policy(policy, kid=holder.kid, anchors=self.anchors)
+        header = require_canary(read_head(bytes_reader(canary)).header.framed, policy)
+        share = open_slot(header, holder.kid, holder.kem, kind=EnvelopeKind.CANARY)
+        return Rehearsal(policy.hash, holder.kid, header.hash, bytes(share)).statement.signed_by(holder.signer)
 
     def accept_policy(self, note: bytes) -> Statement:
         """Store a policy that its holders have signed, and sign it; the same policy again gives the same signature.

@@ -12,7 +12,7 @@ Left to others: the procedure's keys and canaries (vault.procedures.draft), what
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -79,10 +79,14 @@ class ProcedureDraft:
 
 @dataclass(frozen=True)
 class Plan:
-    """Boxes and groups of a policy, its gate group last."""
+    """Boxes and custodian groups of a policy; the gate's group comes behind them."""
 
     boxes: tuple[Box, ...]
-    groups: tuple[Group, ...]
+    custodians: tuple[Group, ...]
+
+    def groups_with(self, gate: Card) -> tuple[Group, ...]:
+        """All groups of the policy, once the gate has its card."""
+        return (*self.custodians, Group(Role.GATE, 1, (gate,)))
 
 
 def require_siret(value: str) -> str:
@@ -115,7 +119,10 @@ def require_words(draft: ProcedureDraft, *, most: Limits) -> Limits:
 
 def require_limits(limits: Limits, *, most: Limits) -> None:
     """Refuse limits of nothing, and limits above the deployment's; InvalidInput."""
-    if min(limits.document, limits.envelope, limits.documents, limits.deposits) < 1 or limits.document > limits.envelope:
+    if (
+        min(limits.document, limits.envelope, limits.documents, limits.deposits) < 1
+        or limits.document > limits.envelope
+    ):
         raise InvalidInput("limits", "at least 1 each, and no document larger than an envelope")
     if not most.covers(limits):
         raise InvalidInput(
@@ -125,7 +132,7 @@ def require_limits(limits: Limits, *, most: Limits) -> None:
         )
 
 
-def plan(draft: ProcedureDraft, *, gate: Card, now: datetime) -> Plan:
+def plan(draft: ProcedureDraft, *, now: datetime) -> Plan:
     """Number the boxes and form the groups.
 
     Raises:
@@ -144,11 +151,7 @@ def plan(draft: ProcedureDraft, *, gate: Card, now: datetime) -> Plan:
             boxes.append(Box(len(boxes) + 1, lot.id, part.part, deadline, not_before, index, 0, after=after))
     if sum(len(group.cards) for group in groups) + 1 > MAX_CARDS:
         raise InvalidInput("lots", f"at most {MAX_CARDS} cards in a procedure, the gate's included")
-    last = len(groups)
-    with_gate = tuple(
-        Box(b.number, b.lot, b.part, b.deadline, b.not_before, b.custodians, last, after=b.after) for b in boxes
-    )
-    return Plan(with_gate, (*groups, Group(Role.GATE, 1, (gate,))))
+    return Plan(tuple(replace(box, gates=len(groups)) for box in boxes), tuple(groups))
 
 
 def moment(value: datetime, *, field: str) -> datetime:
