@@ -16,6 +16,7 @@ from pathlib import Path
 
 from deploy.errors import PartFailed
 
+SETPRIV = "/usr/bin/setpriv"  # of util-linux, essential in Debian
 LOG_TAIL = 2000  # bytes of a log shown when a part fails
 
 
@@ -41,7 +42,7 @@ class Child:
         death = f"--pdeathsig={launch.stop_signal.name.removeprefix('SIG')}"
         with launch.log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - the command is ours, no shell
-                ["setpriv", death, *launch.privileges, *launch.command],
+                [SETPRIV, death, *launch.privileges, *launch.command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

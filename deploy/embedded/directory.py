@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The data directory: one stack at a time, for its owner only, with ports and secrets found again.
 
+Layout
     .lock          held for as long as a stack runs, with its process id
     state.json     ports of the last start
     secrets.json   passwords and store keys, made at the first start

@@ -23,7 +23,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from deploy.embedded.child import Child, Launch
+from deploy.embedded.child import SETPRIV, Child, Launch
 from deploy.embedded.directory import PRIVATE_DIRECTORY, DataDirectory
 from deploy.embedded.programs import postgres_programs
 from deploy.errors import PartFailed
@@ -87,6 +87,11 @@ class EmbeddedPostgres:
             self._child.stop()
             self._child = None
 
+    def require_running(self) -> None:
+        """Raise PartFailed when it has ended."""
+        if self._child is not None:
+            self._child.require_running()
+
     def create_database(self, name: str = DATABASE, *, template: str = "template0") -> DatabaseUrls:
         """Make a database and let in the three roles, unless it is there."""
         with self._connect("postgres") as connection:
@@ -96,8 +101,8 @@ class EmbeddedPostgres:
                 parts = map(sql.Identifier, (name, OWNER, template))
                 connection.execute(statement.format(*parts))
         with self._connect(name) as connection:
-            for statement in _RIGHTS:
-                connection.execute(sql.SQL(statement).format(database=sql.Identifier(name)))
+            for right in _RIGHTS:
+                connection.execute(sql.SQL(right).format(database=sql.Identifier(name)))
         return self.urls(name)
 
     def drop_database(self, name: str) -> None:
@@ -137,7 +142,7 @@ class EmbeddedPostgres:
             "--data-checksums", "--auth-local=reject", "--auth-host=scram-sha-256", f"--pwfile={password}",
         ]  # fmt: skip
         made = subprocess.run(  # noqa: S603 - the command is ours, no shell
-            [*(["setpriv", *_privileges(account)] if account else []), *command],
+            [*([SETPRIV, *_privileges(account)] if account else []), *command],
             capture_output=True, text=True, check=False, cwd="/", env=_ENVIRONMENT,
         )  # fmt: skip
         password.unlink()

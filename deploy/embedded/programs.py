@@ -2,6 +2,7 @@
 """Where the wheels put the programs that we start."""
 
 import sysconfig
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, files
 from importlib.util import find_spec
@@ -29,10 +30,8 @@ def postgres_programs() -> Path:
 def weed_program() -> Path:
     """The store's one program."""
     places = [Path(sysconfig.get_path("scripts")) / "weed"]
-    try:
+    with suppress(PackageNotFoundError):
         places += [Path(str(entry.locate())).resolve() for entry in files(STORE_WHEEL) or [] if entry.name == "weed"]
-    except PackageNotFoundError:
-        pass
     for program in places:
         if program.exists():
             return program

@@ -157,6 +157,7 @@ class EmbeddedStack:
                 part.stop()
         self._store = self._postgres = None
 
+
 def _running(part: Part | None) -> Part:
     if part is None:
         raise PartFailed("the embedded stack is not running")

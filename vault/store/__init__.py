@@ -74,7 +74,7 @@ class Upload(Protocol):
         ...
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Take bytes of any length and send them on in parts of `PART_SIZE`. The bytes are copied before it returns."""
+        """Take bytes of any length, copied before it returns, and send them on in parts of `PART_SIZE`."""
         ...
 
     def put_part(self, part: bytes | bytearray) -> None:
@@ -174,7 +174,7 @@ class ObjectStore(Protocol):
         ...
 
     def require_lock(self) -> None:
-        """Return when the bucket answers and has Object Lock, else raise StoreRefused: asked at start and by readiness."""
+        """Raise StoreRefused unless the bucket has Object Lock: asked at start and by readiness."""
         ...
 
     def require_room(self, size: int) -> None:

@@ -54,9 +54,7 @@ class OutsidePromise:
 class DiskBarrier:
     """Group commit over the filesystem that holds the embedded store."""
 
-    def __init__(
-        self, directory: Path, *, reserve: int = RESERVE, flush: Callable[[int], None] = _syncfs
-    ) -> None:
+    def __init__(self, directory: Path, *, reserve: int = RESERVE, flush: Callable[[int], None] = _syncfs) -> None:
         """Watch over the filesystem of `directory`, keeping `reserve` bytes free."""
         self._directory = directory
         self._reserve = reserve

@@ -11,10 +11,12 @@ Left to others: what is asked (vault.store.s3_objects, vault.store.s3_keys), mak
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import ipaddress
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 import boto3
@@ -32,11 +34,11 @@ CONNECTIONS = 64  # at least uploaders × uploads
 CONNECT_PATIENCE = 5
 READ_PATIENCE = 60
 TRIES = 4
+MD5 = "md5"
 
 MISSING = {"404", "NoSuchKey", "NoSuchVersion", "NoSuchUpload", "MethodNotAllowed", "405"}
 CONFLICT = {"412", "PreconditionFailed", "ConditionalRequestConflict"}
 FULL = {"507", "InsufficientStorage", "QuotaExceeded", "XMinioStorageFull", "EntityTooLarge"}
-NO_LOCK = {"ObjectLockConfigurationNotFoundError", "NoSuchObjectLockConfiguration"}
 PAST_THE_END = {"416", "InvalidRange"}
 SERVER_FAULT = 500
 TOO_MANY = 429
@@ -60,7 +62,7 @@ class PastTheEnd(Exception):
 
 def connect(access: S3Access) -> S3Client:
     """A client for one identity."""
-    client: S3Client = boto3.session.Session().client(
+    client = boto3.session.Session().client(
         "s3",
         endpoint_url=access.endpoint,
         aws_access_key_id=access.access_key,
@@ -78,6 +80,9 @@ def connect(access: S3Access) -> S3Client:
             response_checksum_validation=_checksum_mode(access.checksum),
         ),
     )
+    if access.checksum == MD5:
+        for operation in ("CreateMultipartUpload", "PutObject", "UploadPart"):
+            client.meta.events.register(f"before-parameter-build.s3.{operation}", _use_md5)
     return client
 
 
@@ -92,9 +97,14 @@ def answers() -> Iterator[None]:
         raise StoreUnavailable(f"the store does not answer: {error}") from error
 
 
-def has_no_lock(error: ClientError) -> bool:
-    """Whether this refusal, and only this, means that there is no lock (preservation.md 2.2)."""
-    return error.response["Error"]["Code"] in NO_LOCK
+def require_version(version_id: str) -> str:
+    """A version id that names one version.
+
+    Without one a store would answer for whatever lies on top, a marker too (preservation.md 2.2).
+    """
+    if not version_id or version_id == "null":
+        raise StoreRefused("an object has no version: the bucket must keep versions")
+    return version_id
 
 
 def _meaning(error: ClientError) -> Exception:
@@ -112,7 +122,15 @@ def _meaning(error: ClientError) -> Exception:
     return StoreRefused(message)
 
 
-def _checksum_mode(checksum: str) -> str:
+def _use_md5(params: dict[str, object], **_: object) -> None:
+    """What old stores ask of a locked object instead of the newer checksums."""
+    params.pop("ChecksumAlgorithm", None)
+    if isinstance(body := params.get("Body"), bytes | bytearray):
+        digest = hashlib.md5(body, usedforsecurity=False).digest()
+        params["ContentMD5"] = base64.b64encode(digest).decode()
+
+
+def _checksum_mode(checksum: str) -> Literal["when_supported", "when_required"]:
     return "when_supported" if checksum == "when_supported" else "when_required"
 
 

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import secrets
 from datetime import UTC
+from functools import partial
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 from vault.errors import ObjectMissing, StoreConflict, StoreRefused, StoreUnavailable
 from vault.store import ObjectFacts, StoredObject, StoredVersion, UnfinishedUpload
 from vault.store.locks import HORIZON, require_lock_date
-from vault.store.s3 import PastTheEnd, S3Access, answers, connect
+from vault.store.s3 import PastTheEnd, S3Access, answers, connect, require_version
 from vault.store.s3_upload import S3Upload
 
 if TYPE_CHECKING:
@@ -82,23 +83,23 @@ class S3ObjectStore:
         return self._put(key, data, lock=lock, mark=secrets.token_hex(16), if_absent=if_absent)
 
     def _put(self, key: str, data: bytes, *, lock: _Lock, mark: str, if_absent: bool = True) -> StoredObject:
-        condition: dict[Literal["IfNoneMatch"], str] = {"IfNoneMatch": "*"} if if_absent else {}
+        put = partial(
+            self._client.put_object,
+            Bucket=self._bucket,
+            Key=key,
+            Body=data,
+            ContentType=CONTENT_TYPE,
+            Metadata={"mark": mark},
+            **lock,
+        )
         try:
             with answers():
-                answer = self._client.put_object(
-                    Bucket=self._bucket,
-                    Key=key,
-                    Body=data,
-                    ContentType=CONTENT_TYPE,
-                    Metadata={"mark": mark},
-                    **lock,
-                    **condition,
-                )
+                answer = put(IfNoneMatch="*") if if_absent else put()
         except (StoreConflict, StoreUnavailable):
             if (own := self._find_own(key, size=len(data), mark=mark)) is None:
                 raise
             return own
-        return StoredObject(key, _version_of(answer.get("VersionId")), len(data))
+        return StoredObject(key, require_version(answer.get("VersionId", "")), len(data))
 
     def get_range(self, key: str, version_id: str, *, offset: int, size: int) -> bytes:
         """Read some bytes; a body that breaks off is asked for again."""
@@ -109,7 +110,7 @@ class S3ObjectStore:
             try:
                 with answers():
                     return self._client.get_object(
-                        Bucket=self._bucket, Key=key, VersionId=_version_of(version_id), Range=wanted
+                        Bucket=self._bucket, Key=key, VersionId=require_version(version_id), Range=wanted
                     )["Body"].read()
             except PastTheEnd:
                 return b""
@@ -121,7 +122,7 @@ class S3ObjectStore:
     def stream(self, key: str, version_id: str) -> Iterator[bytes]:
         """Read everything, in pieces."""
         with answers():
-            answer = self._client.get_object(Bucket=self._bucket, Key=key, VersionId=_version_of(version_id))
+            answer = self._client.get_object(Bucket=self._bucket, Key=key, VersionId=require_version(version_id))
             left = answer["ContentLength"]
             for piece in answer["Body"].iter_chunks(READ_SIZE):
                 left -= len(piece)
@@ -132,7 +133,7 @@ class S3ObjectStore:
     def head(self, key: str, version_id: str) -> ObjectFacts:
         """Tell size and lock of one version."""
         with answers():
-            answer = self._client.head_object(Bucket=self._bucket, Key=key, VersionId=_version_of(version_id))
+            answer = self._client.head_object(Bucket=self._bucket, Key=key, VersionId=require_version(version_id))
         return _facts(key, answer)
 
     def latest(self, key: str) -> ObjectFacts:
@@ -152,7 +153,7 @@ class S3ObjectStore:
                 self._client.put_object_retention(
                     Bucket=self._bucket,
                     Key=key,
-                    VersionId=_version_of(version_id),
+                    VersionId=require_version(version_id),
                     Retention={"Mode": COMPLIANCE, "RetainUntilDate": wanted},
                 )
         except StoreRefused:
@@ -240,24 +241,18 @@ class S3ObjectStore:
             return None
         if answer["Metadata"].get("mark") != mark or answer["ContentLength"] != size:
             return None
-        return StoredObject(key, _version_of(answer.get("VersionId")), size)
-
-
-def _version_of(version_id: str | None) -> str:
-    """Without a version id a store would answer for whatever lies on top, a marker too (preservation.md 2.2)."""
-    if not version_id or version_id == "null":
-        raise StoreRefused("an object has no version: the bucket must keep versions")
-    return version_id
+        return StoredObject(key, require_version(answer.get("VersionId", "")), size)
 
 
 def _facts(key: str, answer: HeadObjectOutputTypeDef) -> ObjectFacts:
-    mode = answer.get("ObjectLockMode")
-    if mode not in (None, COMPLIANCE):
+    until: datetime | None = answer.get("ObjectLockRetainUntilDate")  # absent without a lock, whatever the stubs say
+    mode = answer.get("ObjectLockMode", COMPLIANCE)
+    if mode != COMPLIANCE:
         raise StoreRefused(f"{key} is locked by {mode}: only COMPLIANCE holds")
     return ObjectFacts(
         key=key,
-        version_id=_version_of(answer.get("VersionId")),
+        version_id=require_version(answer.get("VersionId", "")),
         size=answer["ContentLength"],
-        lock_until=answer["ObjectLockRetainUntilDate"].astimezone(UTC) if mode else None,
+        lock_until=until.astimezone(UTC) if until else None,
         legal_hold=answer.get("ObjectLockLegalHoldStatus") == "ON",
     )

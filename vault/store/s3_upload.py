@@ -4,7 +4,7 @@
 Rules
   1. The upload is completed with the ETag and checksum of the answer recorded last for each part, never with a
      listing of parts (storage.md 3.1 no. 2).
-  2. What fits in one part goes as one conditional put: one request instead of three, and atomic where completing is not.
+  2. What fits in one part goes as one conditional put: one request, not three, and atomic where completing is not.
   3. A lost answer is looked for under the upload's mark before anything is called a failure.
 """
 
@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
 
 from vault.errors import ObjectMissing, StoreConflict, StoreUnavailable, VaultError
 from vault.store import PART_SIZE, UPLOADERS, StoredObject
-from vault.store.s3 import answers
+from vault.store.s3 import answers, require_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +62,7 @@ class S3Upload:
         """Buffer, and send what makes whole parts."""
         self._require_alive()
         view = memoryview(data)
-        while len(view):
+        while view.nbytes:
             taken = view[: PART_SIZE - len(self._buffer)]
             self._buffer += taken
             view = view[len(taken) :]
@@ -132,7 +132,7 @@ class S3Upload:
                     Key=self._key,
                     UploadId=upload_id,
                     PartNumber=number,
-                    Body=part,
+                    Body=cast("bytes", part),  # a bytearray will do, but the stubs do not know
                     ChecksumAlgorithm="CRC32",
                 )
         except VaultError as failure:
@@ -159,12 +159,7 @@ class S3Upload:
             if (own := self._find(self._size)) is None:
                 raise self._final(failure) from failure
             return own
-        if (version_id := answer.get("VersionId")) is None:
-            own = self._find(self._size)
-            if own is None:
-                raise StoreUnavailable("the store completed an object and does not show it")
-            return own
-        return StoredObject(self._key, version_id, self._size)
+        return StoredObject(self._key, require_version(answer.get("VersionId", "")), self._size)
 
     @staticmethod
     def _final(failure: VaultError) -> VaultError:
