@@ -29,7 +29,6 @@ MIN_GROUPS = 2  # custodians and gates; trustees may follow
 MIN_QUORUM = 2  # protocol 2.7: q >= 2 always
 MAX_SEALED = 1 << 40  # protocol 3.4: sealed length at most 1 TiB
 MAX_DOCUMENTS = 65535  # protocol 3.4
-_UNSET_PERSON = bytes(ID_SIZE)
 
 
 class Role(IntEnum):
@@ -107,10 +106,6 @@ class Card:
         """What this holder's signatures are checked with."""
         return Verifier(holder_name(self.role, self.kid), self.sig)
 
-    def held_by(self, person: bytes) -> "Card":
-        """The same card with the person the vault knows."""
-        return replace(self, person=person)
-
     def to_cbor(self) -> Cbor:
         """The map of protocol 3.1."""
         return {
@@ -144,8 +139,11 @@ class Card:
 
 
 def write_card_file(card: Card) -> bytes:
-    """A card on its way to the vault: two unsigned lines (kind `card`); the person is set by the vault."""
-    return Statement(Kind.CARD, encode(card.held_by(_UNSET_PERSON).to_cbor())).note
+    """A card on its way to the vault: two unsigned lines (kind `card`).
+
+    The person in it is a claim: the vault takes no act of this card but from a login that gives the same person.
+    """
+    return Statement(Kind.CARD, encode(card.to_cbor())).note
 
 
 def read_card_file(data: bytes) -> Card:

@@ -19,24 +19,31 @@ from sqlmodel import col, select
 from crypto.closings import EnvelopeList
 from crypto.keys.file import MasterKey
 from crypto.policy import Part, Policy, Role
-from crypto.statement import Kind, Statement, parse_note
+from crypto.statement import Kind, Statement
 from deploy.embedded import Addresses
+from deploy.embedded.stack import S3Credentials
 from tests.world import pki
 from tests.world.authority import TimeWorld
 from tests.world.custodian import Custodian
-from tests.world.store import MemoryKeyStore, MemoryObjectStore
-from vault import closing, decisions, sequencer, withdrawal
-from vault.deposit import AnnouncedDocument, DepositRequest, Piece, deposit
+from vault import closing, withdrawal
+from vault.deposit.announcement import AnnouncedDocument, DepositRequest, Piece
+from vault.deposit.journey import deposit
 from vault.envelopes import Depositor
 from vault.gate.keys import GateKeys
 from vault.gate.service import Gate
 from vault.keys import Keychain, ServiceKeys
 from vault.lifecycle import BoxState
-from vault.models import BoxRow, ClosingRow
+from vault.models import BoxRow, Canary, ClosingRow, PolicyRow
 from vault.opening import contributing, documents, due, keying, offer, reading
-from vault.procedures import confirm, create, publish, rehearsal
+from vault import procedures
+from vault.procedures import Caller
 from vault.procedures.plan import LotDraft, PartDraft, ProcedureDraft
 from vault.receiving import Acknowledgement
+from vault.store import KeyStore, ObjectStore
+from vault.store.barrier import OutsidePromise
+from vault.store.s3 import S3Access
+from vault.store.s3_keys import S3KeyStore
+from vault.store.s3_objects import S3ObjectStore
 from vault.settings import Authority, BucketAccess, Settings
 from vault.work import Works, connect
 
@@ -44,8 +51,8 @@ PLATFORM = "default"
 SIRET = "21350238800019"
 ACME = "siret:55208131766522"
 ZENITH = "siret:44306184100047"
-HORIZON_MARGIN = timedelta(hours=1)
 ORIGIN = "vault.test"
+BUYER = Caller("buyer@rennes", PLATFORM, organisation=SIRET)
 
 
 @dataclass
@@ -95,8 +102,7 @@ class World:
         self.time = TimeWorld()
         self.clock = MovableClock(self.time)
         self.gate_clock = MovableClock(self.time)
-        self.store = MemoryObjectStore(clock=self.clock.now)
-        self.key_store = MemoryKeyStore()
+        self.store, self.key_store = _stores(addresses, self.clock)
         self.home = Path(mkdtemp(prefix="bidvault-world-"))
         self.engines = [connect(addresses.database_url, pool_size=4), connect(addresses.gate_database_url, pool_size=2)]
         self.works = self.start()
@@ -143,7 +149,7 @@ class World:
     def deadline(self) -> datetime:
         return self.box().box.deadline
 
-    def box(self, number: int = 1) -> "closing.Addressed":
+    def box(self, number: int = 1) -> closing.Addressed:
         with self.works.open() as work:
             return closing.addressed(work, self.box_id(number))
 
@@ -170,6 +176,80 @@ class World:
             buyer="Ville de Rennes",
             lots=lots or (LotDraft("1", "Gros œuvre", parts),),
         )
+
+    def publish(self, wanted: ProcedureDraft | None = None) -> UUID:
+        """A procedure all the way: drafted, rehearsed and signed by everyone, published, confirmed."""
+        self.procedure = procedures.draft(self.works, BUYER, wanted or self.draft())
+        self.rehearse_all()
+        policy = procedures.publish(self.works, BUYER, self.procedure)
+        for one in self.named(policy):
+            procedures.confirm(self.works, self.caller(one), self.procedure, printed=policy.hash)
+        return self.procedure
+
+    def rehearse_all(self) -> None:
+        """Every custodian named opens their canaries and signs."""
+        with self.works.open() as work:
+            row = work.session.get_one(PolicyRow, (self.procedure, 0))
+            found = select(Canary.file).where(Canary.policy_hash == row.policy_hash).order_by(col(Canary.number))
+            canaries = list(work.session.exec(found))
+        policy = Policy.decode(row.payload)
+        for one in self.named(policy):
+            for said in one.rehearse(policy, canaries):
+                procedures.rehearse(self.works, self.caller(one), self.procedure, epoch=0, note=said.note)
+            signed = one.sign(Statement(Kind.POLICY, row.payload))
+            procedures.sign(self.works, self.caller(one), self.procedure, epoch=0, note=signed.note)
+
+    def named(self, policy: Policy) -> list[Custodian]:
+        """The custodians that a policy names."""
+        return [one for one in self.custodians if policy.card_of(one.master.kid) is not None]
+
+    def caller(self, custodian: Custodian) -> Caller:
+        return Caller(custodian.subject, PLATFORM, person=custodian.person)
+
+    def offer(self, *boxes: int, left_out: tuple[UUID, ...] = (), admitted: tuple[UUID, ...] = ()) -> bytes:
+        """Offer an opening over closed boxes; gives its id."""
+        request = offer.Request(boxes, admitted=admitted, left_out=left_out)
+        return offer.offer(self.works, PLATFORM, self.procedure, request).id
+
+    def bundle(self, opening_id: bytes) -> bytes:
+        return b"".join(due.bundle(self.works, opening_id))
+
+    def contribute(self, opening_id: bytes, custodian: Custodian) -> contributing.Contributed:
+        """One custodian's tool checks the bundle and contributes."""
+        said = custodian.contribute(self.bundle(opening_id))
+        return contributing.contribute(
+            self.works, PLATFORM, opening_id, note=said.note, person=custodian.person
+        )
+
+    def advance(self, opening_id: bytes) -> bool:
+        """What the worker does with an opening; true once it is minuted."""
+        offer.sign(self.works, opening_id)
+        if not keying.key(self.works, opening_id):
+            return False
+        reading.read_all(self.works, opening_id)
+        return True
+
+    def open_boxes(self, *boxes: int, by: int = 3) -> bytes:
+        """Offer, contribute by so many custodians, key, read."""
+        opening_id = self.offer(*boxes)
+        for one in self.custodians[:by]:
+            self.contribute(opening_id, one)
+        assert self.advance(opening_id)
+        return opening_id
+
+    def opened(self) -> dict[UUID, dict[str, bytes]]:
+        """The bytes of every opened document, by envelope and path."""
+        found = {}
+        for one in documents.list_envelopes(self.works, PLATFORM, self.procedure):
+            read = {}
+            for number, facts in enumerate(one.documents):
+                document = documents.find_document(
+                    self.works, PLATFORM, self.procedure, envelope_id=one.id, number=number, reader="buyer"
+                )
+                read[facts.path] = b"".join(document.read(self.works))
+            if read:
+                found[one.id] = read
+        return found
 
     def close_box(self, number: int = 1) -> Statement:
         return closing.close(self.works, self.box_id(number))
@@ -230,6 +310,15 @@ class Deposited:
 
     id: UUID
     acknowledgement: Acknowledgement
+
+
+def _stores(addresses: Addresses, clock: MovableClock) -> tuple[ObjectStore, KeyStore]:
+    def access(bucket: str, who: S3Credentials) -> S3Access:
+        return S3Access(addresses.s3_endpoint, bucket, who.access_key, who.secret_key, region=addresses.s3_region)
+
+    barrier = OutsidePromise()
+    objects = S3ObjectStore(access(addresses.object_bucket, addresses.vault), clock=clock.now, barrier=barrier)
+    return objects, S3KeyStore(access(addresses.key_bucket, addresses.keys), barrier=barrier)
 
 
 def _settings(home: Path) -> Settings:

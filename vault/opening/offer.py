@@ -24,7 +24,7 @@ from crypto.errors import CryptoError
 from crypto.events import EventKind
 from crypto.hpke import KemKey
 from crypto.policy import Opener
-from crypto.statement import Kind, Statement, parse_note
+from crypto.statement import Kind, Statement
 from crypto.wraps import WrapKind
 from vault import envelopes, journal, shelf, stamps
 from vault.envelopes import Addressed
@@ -107,7 +107,7 @@ def sign(works: Works, opening_id: bytes) -> bytes:
         if row.state is not OpeningState.PREPARED:
             return row.id
         place = journal.Place(due.platform_of(work, row), row.procedure_id)
-    signed = parse_note(row.note, Kind.OPENING).signed_by(works.service_keys.statement)
+    signed = Statement(Kind.OPENING, row.payload).signed_by(works.service_keys.statement)
     shelf.keep_text(works, signed.text.encode())
     works.store.durable()
     try:
@@ -244,7 +244,7 @@ def _prepare(
         attempt=len(before) + 1,
         state=OpeningState.PREPARED,
         payload=statement.payload,
-        note=Statement(Kind.OPENING, statement.payload).note,
+        note=b"",  # until it is signed
         began_at=work.now,
     )
     work.session.add(row)
