@@ -11,7 +11,6 @@ Left to others: the table (api.problem_table).
 """
 
 import json
-import sys
 from collections.abc import Mapping
 from datetime import timedelta
 from http import HTTPStatus
@@ -129,25 +128,3 @@ def _answer_status(request: Request, error: Exception) -> Response:
 
 def _language_of(request: Request) -> str:
     return request.headers.get("accept-language", "")
-
-
-def reference_page() -> str:
-    """The page of the reference that lists all problems: `docs/reference/problems.md`."""
-    lines = [
-        "# Problems",
-        "",
-        "Every refusal of the API is a problem of [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457),",
-        "`application/problem+json`, in English or French as `Accept-Language` asks. `type` is stable for ever.",
-        "This page is made from `api/problem_table.py` by `python -m api.problems`.",
-        "",
-    ]
-    for problem in sorted(PROBLEMS.values(), key=lambda problem: (problem.status, problem.slug)):
-        lines += [f"## {problem.slug}", "", f"`{problem.type}`, status {problem.status}", ""]
-        lines += [f"{problem.english[0]} {problem.english[1]}", "", f"*{problem.french[0]} {problem.french[1]}*", ""]
-        if problem.facts:
-            lines += ["Further members: " + ", ".join(f"`{fact}`" for fact in problem.facts) + ".", ""]
-    return "\n".join(lines).rstrip() + "\n"
-
-
-if __name__ == "__main__":
-    sys.stdout.write(reference_page())
