@@ -216,7 +216,9 @@ def chain_to_anchor(certificates: Sequence[bytes], *, anchors: Sequence[Anchor])
     pool = _load_all((*certificates, *trusted))
     chain = [certificates[0]]
     while chain[-1] not in trusted and len(chain) < MAX_CHAIN:
-        issuer = next((der for der, one in pool.items() if _may_issue(pool[chain[-1]], one, der in trusted)), None)
+        issuer = next(
+            (der for der, one in pool.items() if _may_issue(pool[chain[-1]], one, trusted=der in trusted)), None
+        )
         if issuer is None or issuer in chain:
             break
         chain.append(issuer)
@@ -229,7 +231,9 @@ def revocation_source(certificate: bytes, issuer: bytes) -> RevocationSource:
     """Where to ask for the state of a certificate, and the OCSP request to send there."""
     leaf = load_certificate(certificate)
     query = pyca_ocsp.OCSPRequestBuilder().add_certificate(
-        pyca.load_der_x509_certificate(certificate), pyca.load_der_x509_certificate(issuer), hashes.SHA1()
+        pyca.load_der_x509_certificate(certificate),
+        pyca.load_der_x509_certificate(issuer),
+        hashes.SHA1(),  # noqa: S303
     )  # SHA-1 names the issuer here and protects nothing; RFC 5019 demands it of every responder
     points = leaf.crl_distribution_points
     return RevocationSource(
@@ -293,7 +297,7 @@ def _load_all(certificates: Iterable[bytes]) -> dict[bytes, pyca.Certificate]:
     return {der: pyca.load_der_x509_certificate(der) for der in certificates}
 
 
-def _may_issue(leaf: pyca.Certificate, candidate: pyca.Certificate, trusted: bool) -> bool:
+def _may_issue(leaf: pyca.Certificate, candidate: pyca.Certificate, *, trusted: bool) -> bool:
     if not _issued(leaf, by=candidate):
         return False
     if trusted:

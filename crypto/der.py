@@ -14,6 +14,9 @@ from crypto.errors import FormatError
 
 MAX_DEPTH = 40  # a token with chain needs about 20
 _BOOLEAN, _INTEGER, _ENUMERATED = 1, 2, 10
+_TAG_BITS = 0x1F  # of an identifier; all set means a longer tag follows
+_SHORT_LENGTHS = 0x80  # lengths below stand in one byte
+_MAX_LENGTH_BYTES = 4
 _CONTAINERS = (8, 11, 16, 17)  # EXTERNAL, EMBEDDED PDV, SEQUENCE, SET: the only constructed universal types in DER
 
 
@@ -39,7 +42,7 @@ def _walk(data: bytes, start: int, stop: int, *, depth: int) -> int:
     end = at + length
     if end > stop:
         raise FormatError("a DER value is cut short")
-    universal, constructed, number = identifier >> 6 == 0, bool(identifier & 0x20), identifier & 0x1F
+    universal, constructed, number = identifier >> 6 == 0, bool(identifier & 0x20), identifier & _TAG_BITS
     if universal and constructed != (number in _CONTAINERS):
         raise FormatError("a DER value has the wrong form for its type")
     if constructed:
@@ -54,7 +57,7 @@ def _identifier(data: bytes, at: int, stop: int) -> tuple[int, int]:
     if at >= stop:
         raise FormatError("a DER value is cut short")
     first = data[at]
-    if first & 0x1F != 0x1F:
+    if first & _TAG_BITS != _TAG_BITS:
         return first, at + 1
     raise FormatError("a DER tag above 30, which nothing here uses")
 
@@ -63,14 +66,14 @@ def _length(data: bytes, at: int, stop: int) -> tuple[int, int]:
     if at >= stop:
         raise FormatError("a DER value is cut short")
     first = data[at]
-    if first < 0x80:
+    if first < _SHORT_LENGTHS:
         return first, at + 1
     count = first & 0x7F
     octets = data[at + 1 : min(stop, at + 1 + count)]
-    if not 1 <= count <= 4 or len(octets) != count:
+    if not 1 <= count <= _MAX_LENGTH_BYTES or len(octets) != count:
         raise FormatError("an indefinite or impossible DER length")
     length = int.from_bytes(octets, "big")
-    if octets[0] == 0 or length < 0x80:
+    if octets[0] == 0 or length < _SHORT_LENGTHS:
         raise FormatError("a DER length longer than it needs to be")
     return length, at + 1 + count
 

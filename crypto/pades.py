@@ -18,14 +18,14 @@ from dataclasses import InitVar, dataclass, field
 from datetime import datetime
 from io import BytesIO
 
-from asn1crypto import cms, ocsp, x509
+from asn1crypto import cms, ocsp
 from asn1crypto import crl as asn1_crl
-from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, StreamObject
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.pdf_utils.writer import BasePdfFileWriter
 from pyhanko.sign.fields import SigFieldSpec, SigSeedSubFilter
 from pyhanko.sign.signers.pdf_cms import Signer
 from pyhanko.sign.signers.pdf_signer import PdfSignatureMetadata, PdfSigner, PdfSigningSession
@@ -45,7 +45,6 @@ from crypto.certificates import (
     RevocationEvidence,
     certificate_name,
     load_certificate,
-    read_certificates,
     run_offline,
     spec_for,
 )
@@ -53,12 +52,13 @@ from crypto.encoding import sha256
 from crypto.errors import (
     CryptoError,
     FormatError,
-    KeyFileError,
-    PassphraseError,
     SignatureError,
     UnprovenSignatureError,
 )
+from crypto.seal import SealKey, load_seal
 from crypto.timestamp import VerifiedTimestamp, judge_token
+
+__all__ = ["SealKey", "SealTime", "VerifiedPdf", "load_seal", "read_attachments", "sign_pdf", "verify_pdf"]
 
 MAX_PDF = 64 * 1024 * 1024  # minutes of protocol 3.8 are at most 16 MiB, the page beside them less
 MAX_ATTACHMENTS = 64
@@ -68,19 +68,6 @@ RESERVED = 48 * 1024  # hexadecimal digits kept for the signature: 24 KiB; quali
 _TREE_DEPTH = 16
 _SEAL_USAGE = KeyUsageConstraints(key_usage={"non_repudiation", "digital_signature"}, match_all_key_usages=False)
 _CHECKED = object()
-
-
-@dataclass(frozen=True)
-class SealKey:
-    """The vault's PDF seal: the loaded EC P-256 key and its chain, the seal's certificate first."""
-
-    chain: tuple[bytes, ...] = field(repr=False)
-    key: EllipticCurvePrivateKey = field(repr=False)
-
-    @property
-    def name(self) -> str:
-        """The seal's subject, for people."""
-        return certificate_name(load_certificate(self.chain[0]))
 
 
 @dataclass(frozen=True)
@@ -116,28 +103,6 @@ class VerifiedPdf:
         """Refuse to exist without the checks."""
         if checked is not _CHECKED:
             raise TypeError("a verified PDF comes from verify_pdf only")
-
-
-def load_seal(pkcs8: bytes, passphrase: bytes, chain_pem: bytes) -> SealKey:
-    """The seal from its encrypted PKCS#8 file and its PEM chain.
-
-    Raises:
-        PassphraseError: the passphrase does not open it.
-        KeyFileError: not an EC P-256 key, or the chain's first certificate is not for it.
-    """
-    if b"ENCRYPTED PRIVATE KEY" not in pkcs8:
-        raise KeyFileError("the seal is not an encrypted PKCS#8 file")
-    try:
-        key = load_pem_private_key(pkcs8, password=passphrase)
-    except ValueError as error:
-        raise PassphraseError("the passphrase does not open the seal") from error
-    if not isinstance(key, EllipticCurvePrivateKey) or not isinstance(key.curve, SECP256R1):
-        raise KeyFileError("the seal is not an EC P-256 key")
-    chain = read_certificates(chain_pem)
-    public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    if load_certificate(chain[0]).public_key.dump() != public:
-        raise KeyFileError("the first certificate of the chain is not the seal's")
-    return SealKey(chain=chain, key=key)
 
 
 def sign_pdf(
@@ -241,12 +206,12 @@ class _LoadedSigner(Signer):
     """A signer that keeps the loaded key: pyHanko's own loads it anew for each signature."""
 
     def __init__(self, seal: SealKey) -> None:
-        store = SimpleCertificateStore()
+        store = SimpleCertificateStore()  # type: ignore[no-untyped-call]  # pyHanko leaves it untyped
         store.register_multiple(load_certificate(der) for der in seal.chain)
         super().__init__(signing_cert=load_certificate(seal.chain[0]), cert_registry=store, embed_roots=False)
         self._key = seal.key
 
-    async def async_sign_raw(self, data: bytes, digest_algorithm: str, dry_run: bool = False) -> bytes:
+    async def async_sign_raw(self, data: bytes, digest_algorithm: str, dry_run: bool = False) -> bytes:  # noqa: FBT001, FBT002 - pyHanko's own signature
         if digest_algorithm != "sha256":
             raise FormatError(f"the seal signs SHA-256 only, not {digest_algorithm}")
         return bytes(72) if dry_run else self._key.sign(data, ECDSA(SHA256()))
@@ -256,7 +221,7 @@ class _Stamper(TimeStamper):
     """Hands pyHanko a token that our own tool got and judged."""
 
     def __init__(self, stamp: Callable[[bytes], SealTime]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # pyHanko leaves it untyped
         self._stamp = stamp
         self.used = NO_EVIDENCE
         self.failure: Exception | None = None
@@ -276,10 +241,12 @@ class _Stamper(TimeStamper):
 class _SignerAt(PdfSigner):
     """Signs as of a given time; pyHanko would read the system's clock."""
 
-    claimed_at: datetime | None = None
+    claimed_at: datetime
 
     def init_signing_session(
-        self, pdf_out: IncrementalPdfFileWriter, existing_fields_only: bool = False
+        self,
+        pdf_out: BasePdfFileWriter,
+        existing_fields_only: bool = False,  # noqa: FBT001, FBT002 - pyHanko's own signature
     ) -> PdfSigningSession:
         session = super().init_signing_session(pdf_out, existing_fields_only=existing_fields_only)
         session.system_time = self.claimed_at
@@ -377,7 +344,7 @@ def _stored_evidence(reader: PdfFileReader) -> RevocationEvidence:
 def _judge(
     signature: EmbeddedPdfSignature, at: datetime, anchors: Sequence[Anchor], evidence: RevocationEvidence
 ) -> PdfSignatureStatus:
-    """pyHanko's verdict on the seal as of its token's time."""
+    """What pyHanko says on the seal as of its token's time."""
     spec = spec_for(anchors, evidence, _SEAL_USAGE)
     as_of = ValidationTimingInfo(validation_time=at, best_signature_time=at, point_in_time_validation=True)
     context = spec.cert_validation_policy.build_validation_context(
@@ -402,8 +369,8 @@ def _attachments(reader: PdfFileReader) -> Mapping[str, bytes]:
     """The embedded files by name, no name twice, within the limits."""
     found: dict[str, bytes] = {}
     with _Translated("the embedded files of the PDF cannot be read"):
-        tree = reader.root.get("/Names", DictionaryObject()).get("/EmbeddedFiles", DictionaryObject())
-        for name, file_spec in _leaves(tree, depth=0):
+        names = reader.root.get("/Names", {})
+        for name, file_spec in _leaves(names.get("/EmbeddedFiles", {}), depth=0):
             stream = file_spec["/EF"]["/F"]
             if not isinstance(stream, StreamObject) or name in found or len(found) >= MAX_ATTACHMENTS:
                 raise FormatError("an embedded file appears twice, or is none, or there are too many")
@@ -413,7 +380,7 @@ def _attachments(reader: PdfFileReader) -> Mapping[str, bytes]:
     return found
 
 
-def _leaves(node: DictionaryObject, *, depth: int) -> Iterator[tuple[str, DictionaryObject]]:
+def _leaves(node: Mapping[str, ArrayObject], *, depth: int) -> Iterator[tuple[str, DictionaryObject]]:
     if depth > _TREE_DEPTH:
         raise FormatError("the names of the PDF are nested too deep")
     names = node.get("/Names", ArrayObject())

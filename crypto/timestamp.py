@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import rfc3161ng
-from asn1crypto import cms, core, tsp, x509
+from asn1crypto import cms, tsp, x509
 from pyhanko.sign.ades.report import AdESPassed
 from pyhanko.sign.validation.ades import ades_timestamp_validation
 from pyhanko.sign.validation.status import TimestampSignatureStatus
@@ -312,7 +312,7 @@ def _names(identifier: cms.SignerIdentifier, certificate: x509.Certificate) -> b
 def _judge(
     signed: cms.SignedData, imprint: bytes, *, at: datetime, anchors: Sequence[Anchor], evidence: RevocationEvidence
 ) -> bytes:
-    """pyHanko's verdict as of genTime; returns H(SPKI) of the anchor that the chain ends in.
+    """What pyHanko says as of genTime; returns H(SPKI) of the anchor that the chain ends in.
 
     The two certificates that could be meant by one issuer and serial number are told apart here: pyHanko checks
     ESSCertID of the one it took, `_authority` of the one whose usage was looked at.

@@ -20,7 +20,7 @@ from datetime import datetime
 from pathlib import Path
 
 import httpx2
-import yaml
+import yaml  # type: ignore[import-untyped]  # certomancer's own reader of its configuration
 from aiohttp import web
 from certomancer.integrations.aiohttp_animator import build_animator_app
 from certomancer.registry import ArchLabel, CertLabel, CertomancerConfig, PKIArchitecture
@@ -38,6 +38,7 @@ from vault.errors import DevelopmentOnly
 
 HERE = Path(__file__).resolve().parent
 ARCHITECTURE = ArchLabel("bidvault")
+MAX_PORT = 65535
 LOOPBACK = "127.0.0.1"
 START_PATIENCE = 30.0  # seconds; it takes about 2 where nothing else runs
 _PAUSE = 0.05  # seconds between two looks at a starting child
@@ -119,7 +120,7 @@ class Authorities:
             port = int((self._directory / "authorities.port").read_text())
         except (FileNotFoundError, ValueError):
             return 0
-        return port if 0 < port < 65536 and _is_free(port) else 0
+        return port if 0 < port <= MAX_PORT and _is_free(port) else 0
 
     def _wait(self, child: Child, ready: Path) -> int:
         until = time.monotonic() + START_PATIENCE

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 from threading import Lock
 from types import TracebackType
 from typing import Protocol, Self
@@ -248,7 +249,7 @@ class TimeAuthorities:
         """
         until = time.monotonic() + patience.total_seconds()
         evidence = RevocationEvidence(certificates=tuple(chain[:-1]))
-        for certificate, issuer in zip(chain, chain[1:], strict=False):
+        for certificate, issuer in pairwise(chain):
             evidence = evidence.joined(self._state_of(certificate, issuer, until))
         return evidence
 

@@ -1,12 +1,52 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Prints of what a depositor gets: receipt, withdrawal, registration notice (protocol 3.6)."""
+"""Prints of what a depositor gets: receipt, withdrawal, registration notice (protocol 3.6).
+
+Rules
+  1. The five mentions of the receipt come first: depositor, buyer, procedure, date and time, documents.
+  2. Late and reviewed deposits get their receipt too, saying so at the top.
+  3. No place in the journal is printed: places count the rivals before the closing.
+
+Left to others: checking the receipt against its evidence (crypto.receipt_evidence).
+"""
 
 from collections.abc import Sequence
 
-from crypto.manifest import Document
-from crypto.receipt_evidence import CheckedReceipt, ReceiptEvidence
-from crypto.statement import Statement
-from vault.prints.words import Language
+from crypto.deposit import DepositRecord, Registration, Ruling, Verdict, WithdrawalRecord
+from crypto.encoding import encode
+from crypto.errors import KindError
+from crypto.events import Event
+from crypto.manifest import Document, tag_key
+from crypto.policy_parts import Box
+from crypto.receipt_evidence import CheckedReceipt, ReceiptEvidence, require_documents
+from crypto.statement import Kind, Statement
+from vault.prints.page import Attachment, Banner, Facts, Heading, Part, Value, Words
+from vault.prints.parts import (
+    BINARY_TYPE,
+    Sheet,
+    attested,
+    buyer,
+    certified,
+    consultation,
+    depositor,
+    documents_listing,
+    envelope_name,
+    identifiers,
+    in_force_for,
+    policy_files,
+    proved_part,
+    secrecy_part,
+    service_part,
+    statement_file,
+    test_banner,
+    tokens_part,
+)
+from vault.prints.phrases import Phrases
+from vault.prints.words import Language, fill, number
+
+DOCUMENTS_FILE = "documents.cbor"  # {1 tag key, 2 [[path, size, sha256]…]}: lets anyone check the list printed
+EVIDENCE_FILE = "receipt.evidence"
+_REASONS = ("token-before-deadline", "last-byte-before-deadline", "after-deadline", "undecided")
+_TONES = {Verdict.IN_TIME: "good", Verdict.LATE: "bad", Verdict.REVIEW: "warn"}
 
 
 def print_receipt(
@@ -28,13 +68,80 @@ def print_receipt(
 
     Raises:
         ManifestError: the receipt is not about these documents.
+        KindError: it is a withdrawal.
     """
-    raise NotImplementedError
+    record = _deposit(checked)
+    require_documents(record, documents, secret=secret)
+    sheet = Sheet(checked.statement, checked.policy, language)
+    words, ruling, policy = sheet.words, checked.ruling, checked.judged_by
+    box = policy.box(record.box)
+    parts = (
+        *test_banner(ruling.level, words),
+        _verdict((words.in_time, words.late, words.review)[ruling.verdict - 1], ruling, words),
+        *_mentions(sheet, record, box, documents),
+        *tokens_part(checked.tokens, words),
+        *secrecy_part(policy, box, level=ruling.level, since=ruling.committed_at, words=words),
+        *proved_part(
+            (
+                attested(words.proved_reception, policy, ruling.service.name),
+                *certified(checked.tokens, words),
+                fill(words.proved_list),
+            ),
+            words,
+        ),
+        *_identifiers(sheet, record, ruling.event),
+        *service_part(ruling.service, words),
+    )
+    attachments = (
+        statement_file(checked.statement, words),
+        _documents_file(record, documents, secret, words),
+        Attachment(EVIDENCE_FILE, BINARY_TYPE, evidence.encode(), words.file_evidence),
+    )
+    return sheet.set(words.receipt, at=ruling.committed_at, parts=parts, attachments=attachments)
 
 
 def print_withdrawal(checked: CheckedReceipt, evidence: ReceiptEvidence, *, language: Language) -> bytes:
-    """The PDF of a withdrawal, not sealed yet."""
-    raise NotImplementedError
+    """The PDF of a withdrawal, not sealed yet.
+
+    Raises:
+        KindError: it is the receipt of a deposit.
+    """
+    record, ruling = checked.record, checked.ruling
+    if not isinstance(record, WithdrawalRecord):
+        raise KindError("a receipt is not printed as a withdrawal")
+    sheet = Sheet(checked.statement, checked.policy, language)
+    words, box = sheet.words, checked.judged_by.box(record.box)
+    heads = (words.withdrawn, words.withdrawn_late, words.withdrawn_review)
+    parts = (
+        *test_banner(ruling.level, words),
+        _verdict(heads[ruling.verdict - 1], ruling, words),
+        Heading(words.mentions),
+        Facts(
+            (
+                (words.depositor, depositor(record.bidder)),
+                (words.buyer, buyer(checked.policy)),
+                (words.consultation, consultation(checked.policy, [box], words)),
+                (words.withdrawn_at, sheet.moment(record.last_byte_at, kind="strong")),
+                (words.deadline, sheet.moment(box.deadline)),
+                (words.withdrawn_envelope, (Value(envelope_name(record.envelope_id), "code"),)),
+            )
+        ),
+        *tokens_part(checked.tokens, words),
+        *proved_part(
+            (
+                attested(words.proved_withdrawal, checked.judged_by, ruling.service.name),
+                *certified(checked.tokens, words),
+            ),
+            words,
+        ),
+        *_identifiers(sheet, record, ruling.event),
+        *service_part(ruling.service, words),
+    )
+    attachments = (
+        statement_file(checked.statement, words),
+        Attachment(EVIDENCE_FILE, BINARY_TYPE, evidence.encode(), words.file_evidence),
+    )
+    return sheet.set(words.withdrawal, at=ruling.committed_at, parts=parts, attachments=attachments)
 
 
 def print_registration(
@@ -58,4 +165,84 @@ def print_registration(
         ManifestError: the notice is not about these documents.
         SignatureError, PolicyError: the notice is not the vault's, or not under this policy.
     """
-    raise NotImplementedError
+    if notice.kind is not Kind.REGISTRATION:
+        raise KindError("not a registration notice")
+    said = Registration.decode(notice.payload)
+    record = said.record
+    policy = in_force_for(notice, policies, record.policy_hash)
+    require_documents(record, documents, secret=secret)
+    sheet = Sheet(notice, policy, language)
+    words = sheet.words
+    parts = (
+        Banner("plain", words.registered[0], fill(words.registered[1])),
+        *_mentions(sheet, record, policy.box(record.box), documents),
+        *proved_part((attested(words.proved_registration, policy, said.service.name), fill(words.proved_list)), words),
+        *_identifiers(sheet, record, said.event),
+        *service_part(said.service, words),
+    )
+    attachments = (
+        statement_file(notice, words),
+        _documents_file(record, documents, secret, words),
+        *policy_files(policies, words),
+    )
+    return sheet.set(words.registration, at=said.at, parts=parts, attachments=attachments)
+
+
+def _deposit(checked: CheckedReceipt) -> DepositRecord:
+    if not isinstance(checked.record, DepositRecord):
+        raise KindError("a withdrawal is not printed as a receipt")
+    return checked.record
+
+
+def _verdict(heads: tuple[str, str], ruling: Ruling, words: Phrases) -> Banner:
+    """The verdict with the case that gave it."""
+    head, body = heads
+    because = words.reasons[_REASONS.index(ruling.reason)] if ruling.reason in _REASONS else ruling.reason
+    return Banner(_TONES[ruling.verdict], head, f"{fill(body)} {fill(because)}")
+
+
+def _mentions(sheet: Sheet, record: DepositRecord, box: Box, documents: Sequence[Document]) -> tuple[Part, ...]:
+    """The five mentions, and the list that the fifth asks for."""
+    words = sheet.words
+    total = number(sum(document.size for document in documents))
+    line = fill(words.documents_line, count=number(len(documents)), total=total)
+    return (
+        Heading(words.mentions),
+        Facts(
+            (
+                (words.depositor, depositor(record.bidder)),
+                (words.buyer, buyer(sheet.policy)),
+                (words.consultation, consultation(sheet.policy, [box], words)),
+                (words.received, sheet.moment(record.last_byte_at, kind="strong")),
+                (words.began, sheet.moment(record.first_byte_at)),
+                (words.deadline, sheet.moment(box.deadline)),
+                (words.documents, (Value(line),)),
+            )
+        ),
+        Heading(words.list_heading),
+        *documents_listing(documents, words),
+        Words(words.list_note, "small"),
+    )
+
+
+def _identifiers(sheet: Sheet, record: DepositRecord | WithdrawalRecord, event: Event) -> tuple[Part, ...]:
+    """What names the envelope, the record and the statement; no place in the journal."""
+    words = sheet.words
+    rows = [
+        (words.envelope_id, Value(envelope_name(record.envelope_id), "code")),
+        (words.statement, Value(sheet.statement.id.hex(), "code")),
+        (words.record_imprint, Value(record.imprint.hex(), "code")),
+    ]
+    if isinstance(record, DepositRecord):
+        rows.append((words.sealed_file, Value(record.file_hash.hex(), "code")))
+        rows.append((words.sealed_size, Value(f"{number(record.length)} {words.bytes_word}")))
+    rows.append((words.policy, Value(record.policy_hash.hex(), "code")))
+    rows.append((words.signed_by, Value(sheet.policy.vault_verifier.vkey, "code")))
+    rows.append((words.journal_event, Value(event.kind.value, "code")))
+    return identifiers(rows, words)
+
+
+def _documents_file(record: DepositRecord, documents: Sequence[Document], secret: bytes, words: Phrases) -> Attachment:
+    rows = [document.to_cbor() for document in documents]
+    data = encode({1: tag_key(secret, record.envelope_id), 2: rows})
+    return Attachment(DOCUMENTS_FILE, BINARY_TYPE, data, words.list_heading)
