@@ -12,6 +12,7 @@ Left to others: the checks shared with the custodian's tool (crypto.opening_rule
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
+from crypto.ceremony import Opening
 from crypto.certificates import Anchor, RevocationEvidence
 from crypto.closing_rules import (
     CheckedClosing,
@@ -23,9 +24,10 @@ from crypto.closing_rules import (
     require_supplementary,
 )
 from crypto.errors import FormatError, ListError, PolicyError, StateError, TimestampError
-from crypto.policy import Policy, Role, require_amendment
-from crypto.statement import Statement, require_signers
+from crypto.policy import Card, Group, Policy, Role, require_amendment
+from crypto.statement import Kind, Statement, parse_note, require_signers
 from crypto.timestamp import VerifiedTimestamp, judge_token
+from vault.gate.models import SignedOpening
 from vault.rows import Stamp
 
 
@@ -108,3 +110,36 @@ def require_accepted(chain: PolicyChain, closed: ClosedBox, *, memory: Memory) -
         raise StateError("this decision has its one closing already")
     require_supplementary(checked, closed.decision, chain=chain, memory=memory, main=None)
     return checked
+
+
+def require_known_closings(opening: Opening, memory: Memory) -> None:
+    """StateError unless the gate accepted every closing of an opening itself (step C4)."""
+    known = {*memory.main_closings.values(), *memory.decided.values()}
+    if not known.issuperset(opening.closings):
+        raise StateError("the opening is over a closing that the gate has not accepted")
+
+
+def require_new_attempt(opening: Opening, earlier: Sequence[SignedOpening], *, released: Collection[bytes]) -> None:
+    """Check that an opening may follow those signed over some of its closings.
+
+    After a release a further attempt only restores what was lost: the same closings, nothing put in that was left out.
+
+    Raises:
+        StateError: its attempt is not a new one, or it opens other envelopes.
+    """
+    if any(row.attempt >= opening.attempt for row in earlier):
+        raise StateError("a newer or equal attempt over these closings is signed already")
+    for row in earlier:
+        before = Opening.of(parse_note(row.note, Kind.OPENING))
+        if row.id in released and (
+            before.closings != opening.closings or not set(before.left_out).issubset(opening.left_out)
+        ):
+            raise StateError("a released opening may only be repeated over the same envelopes")
+
+
+def own_card(group: Group, kid: bytes) -> Card:
+    """The gate's card in its group; PolicyError."""
+    card = group.card_of(kid)
+    if card is None:
+        raise PolicyError("the opening has another gate")
+    return card

@@ -3,7 +3,7 @@
 
 Rules
   1. The gate's row comes before the journal's entry, so an entry without a row means that the gate was rolled back.
-  2. `box.closed` and `opening.signed` are entered before the gate acts: they prove nothing here.
+  2. `box.closed` is entered before the gate accepts the closing (C2, C4): it proves nothing here.
 
 Left to others: the journal being behind its own checkpoint (vault.sequencer).
 """
@@ -13,8 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from sqlmodel import Session
 
 from crypto.events import Event, EventKind
-from vault.gate.models import Released
-from vault.gate.records import policy_row
+from vault.gate.records import has_opening, has_release, policy_row
 
 
 def missing_act(session: Session, events: Iterable[Event]) -> Event | None:
@@ -30,12 +29,9 @@ def _has_policy(session: Session, policy_hash: bytes) -> bool:
     return policy_row(session, policy_hash) is not None
 
 
-def _has_release(session: Session, opening_id: bytes) -> bool:
-    return session.get(Released, opening_id) is not None
-
-
 _MEMORIES: Mapping[EventKind, Callable[[Session, bytes], bool]] = {
     EventKind.POLICY_PUBLISHED: _has_policy,
     EventKind.POLICY_AMENDED: _has_policy,
-    EventKind.GATE_RELEASED: _has_release,
+    EventKind.OPENING_SIGNED: has_opening,
+    EventKind.GATE_RELEASED: has_release,
 }

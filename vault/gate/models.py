@@ -78,5 +78,6 @@ class Released(GateTable, table=True):
 
     __tablename__ = "released"
     opening_id: bytes = Field(sa_column=_bytes(primary_key=True))
+    id: bytes = Field(sa_column=_bytes(unique=True))  # of the release, by which the journal names it
     note: bytes = Field(sa_column=_bytes())
     at: datetime = Field(sa_column=_at())

@@ -8,7 +8,7 @@ Rules
 Left to others: what may become a row (vault.gate.service).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -102,9 +102,19 @@ def openings_over(session: Session, procedure: UUID, closings: frozenset[bytes])
     return [row for row in rows if closings.intersection(row.closings)]
 
 
-def release_of(session: Session, opening_id: bytes) -> Released | None:
-    """What the gate gave out for an opening."""
-    return session.get(Released, opening_id)
+def released(session: Session, openings: Iterable[SignedOpening]) -> frozenset[bytes]:
+    """Those of these openings whose shares were given out."""
+    return frozenset(row.id for row in openings if session.get(Released, row.id) is not None)
+
+
+def has_opening(session: Session, opening_id: bytes) -> bool:
+    """Whether the gate remembers signing this opening."""
+    return session.get(SignedOpening, opening_id) is not None
+
+
+def has_release(session: Session, release_id: bytes) -> bool:
+    """Whether the gate remembers giving out this release."""
+    return session.exec(select(Released.opening_id).where(Released.id == release_id)).first() is not None
 
 
 def _lock_of(procedure: UUID) -> dict[str, int]:

@@ -12,7 +12,7 @@ Rules
 Left to others: where tokens come from (vault.authorities), the order of acts (journeys), journaling (the caller).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -22,14 +22,24 @@ from uuid import UUID
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from crypto.ceremony import Rehearsal
+from crypto.bundle import BundleHead
+from crypto.ceremony import Opening, Rehearsal
 from crypto.certificates import Anchor
 from crypto.closing_rules import ClosedBox, PolicyChain
 from crypto.closings import Closing, EnvelopeList
+from crypto.contribution import Holder, contribute
 from crypto.errors import PolicyError, StateError
 from crypto.events import Event
 from crypto.header import EnvelopeKind
-from crypto.opening_rules import require_canary, require_close_proof
+from crypto.opening_rules import (
+    DueEntry,
+    DueOpening,
+    require_canary,
+    require_close_proof,
+    require_contribution,
+    require_due,
+    require_quorum,
+)
 from crypto.policy import Card, Policy, Role, person_id
 from crypto.reader import bytes_reader, read_head
 from crypto.slots import open_slot
@@ -38,11 +48,12 @@ from vault.errors import ObjectMissing, RolledBack
 from vault.gate import checks, records
 from vault.gate.keys import GateHolder, GateKeys
 from vault.gate.memory import missing_act
-from vault.gate.models import AcceptedClosing, AcceptedPolicy
+from vault.gate.models import AcceptedClosing, AcceptedPolicy, Released, SignedOpening
 from vault.gate.records import GateRecords
 from vault.rows import Stamp
 from vault.work import Clock
 
+HeaderReader = Callable[[DueEntry], bytes]
 CARD_LIFETIME = timedelta(days=3 * 365)  # protocol 3.2
 
 
@@ -175,6 +186,71 @@ class Gate:
                 )
             )
 
+    def sign_opening(self, head: BundleHead) -> Statement:
+        """Sign an opening that passes every check of 4.6 (O2); the same opening again gives the same signature.
+
+        Args:
+            head: all of the opening's bundle but its headers, signed by the vault.
+
+        Raises:
+            StateError: a closing that the gate has not accepted, an attempt that is not a new one, other envelopes
+                than a release of the same closings gave out, a box to be opened before.
+            CryptoError: as `crypto.opening_rules.require_due`.
+        """
+        procedure = self._procedure_of(Opening.of(head.opening).policy_hash)
+        holder = self._holder(procedure)
+        with self._open(procedure) as session:
+            if (known := session.get(SignedOpening, head.opening.id)) is not None:
+                return parse_note(known.note, Kind.OPENING)
+            due = self._require_due(session, procedure, head, is_signed_by_gates=False)
+            earlier = records.openings_over(session, procedure, frozenset(due.opening.closings))
+            checks.require_new_attempt(due.opening, earlier, released=records.released(session, earlier))
+            signed = head.opening.signed_by(holder.signer)
+            session.add(
+                SignedOpening(
+                    id=due.id,
+                    procedure_id=procedure,
+                    attempt=due.opening.attempt,
+                    closings=list(due.opening.closings),
+                    note=signed.note,
+                    at=self.clock.now(),
+                )
+            )
+        return signed
+
+    def release(self, head: BundleHead, contributions: Iterable[bytes], header: HeaderReader) -> Statement:
+        """Give the gate's shares for a signed opening (O4); the same again gives the same bytes.
+
+        Args:
+            head: all of the opening's bundle but its headers.
+            contributions: the custodians' signed notes.
+            header: prefix and header of a listed envelope; empty where the vault has none.
+
+        Raises:
+            StateError: an opening that the gate did not sign, or that a newer attempt replaced.
+            QuorumError: fewer than k valid contributions of distinct persons.
+            CryptoError: as `require_due` and `require_contribution`.
+        """
+        procedure = self._procedure_of(Opening.of(head.opening).policy_hash)
+        holder = self._holder(procedure)
+        with self._open(procedure) as session:
+            if (known := session.get(Released, head.opening.id)) is not None:
+                return parse_note(known.note, Kind.RELEASE)
+            self._require_signed(session, procedure, head.opening.id)
+            due = self._require_due(session, procedure, head, is_signed_by_gates=True)
+        said = [require_contribution(parse_note(note, Kind.CONTRIBUTION), due) for note in contributions]
+        require_quorum(said, due)
+        # Slots are opened outside a transaction: an opening may list 262 144 of them.
+        headers = (b"" if entry.is_left_out else header(entry) for entry in due.entries)
+        card = checks.own_card(due.gates, holder.kid)
+        made = contribute(due, headers, holder=Holder(card, holder.kem, holder.signer)).statement
+        with self._open(procedure) as session:
+            if (known := session.get(Released, due.id)) is not None:
+                return parse_note(known.note, Kind.RELEASE)
+            self._require_signed(session, procedure, due.id)
+            session.add(Released(opening_id=due.id, id=made.id, note=made.note, at=self.clock.now()))
+        return made
+
     def require_not_rolled_back(self, events: Iterable[Event]) -> None:
         """Compare the journal with what the gate remembers (T52).
 
@@ -189,6 +265,26 @@ class Gate:
         if missing is not None:
             self._refusing.set()
             raise RolledBack(f"the gate does not remember what the journal tells: {missing.kind.value}")
+
+    def _require_due(
+        self, session: Session, procedure: UUID, head: BundleHead, *, is_signed_by_gates: bool
+    ) -> DueOpening:
+        chain = PolicyChain(records.policies(session, procedure))
+        memory = records.memory(session, procedure, chain)
+        checks.require_known_closings(Opening.of(head.opening), memory)
+        policy = chain.latest
+        anchors = [anchor for anchor in self.anchors if anchor.hash in policy.time.anchors]
+        return require_due(
+            head.judged(anchors), memory=memory, now=self.clock.now(), is_signed_by_gates=is_signed_by_gates
+        )
+
+    @staticmethod
+    def _require_signed(session: Session, procedure: UUID, opening_id: bytes) -> None:
+        row = session.get(SignedOpening, opening_id)
+        if row is None:
+            raise StateError("the gate has not signed this opening")
+        if records.openings_over(session, procedure, frozenset(row.closings))[-1].id != opening_id:
+            raise StateError("a newer attempt has replaced this opening")
 
     def _open(self, procedure: UUID) -> AbstractContextManager[Session]:
         self._require_memory()

@@ -39,7 +39,7 @@ def put_in_force(works: Works, procedure: Procedure, statement: Statement) -> St
     try:
         accepted = works.gate.accept_policy(statement.note)
     except CryptoError as error:
-        raise access.refusal(works, procedure, EventKind.GATE_REFUSED, error, subject=statement.id)
+        raise access.refusal(works, procedure, EventKind.GATE_REFUSED, error, subject=statement.id) from None
     signed = statement.with_signatures(accepted.signatures).signed_by(works.service_keys.statement)
     require_in_force(signed)
     keep_text(works, signed.note)

@@ -80,7 +80,7 @@ def confirm(works: Works, caller: Caller, procedure_id: UUID, *, printed: bytes)
     try:
         require_confirmed(policy.hash, printed)
     except PolicyError as fraud:
-        raise access.refusal(works, procedure, EventKind.ACCESS_REFUSED, fraud, subject=policy.hash)
+        raise access.refusal(works, procedure, EventKind.ACCESS_REFUSED, fraud, subject=policy.hash) from None
 
 
 def _require_everyone(work: Work, row: PolicyRow, policy: Policy) -> None:

@@ -27,9 +27,11 @@ CREATE TABLE gate.policy (
 
 CREATE TABLE gate.released (
     opening_id BYTEA NOT NULL,
+    id BYTEA NOT NULL,
     note BYTEA NOT NULL,
     at TIMESTAMP WITH TIME ZONE NOT NULL,
-    PRIMARY KEY (opening_id)
+    PRIMARY KEY (opening_id),
+    UNIQUE (id)
 );
 
 CREATE TABLE gate.signed (
