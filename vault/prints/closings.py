@@ -91,7 +91,7 @@ def print_closing(closed: ClosedBox, policies: Sequence[bytes], *, language: Lan
         *_listing(closed.entries, words),
         *tokens_part(closed.tokens, words),
         *proved_part(
-            (attested(words.proved_closing, policy, policy.vault_verifier.name), *certified(closed.tokens, words)),
+            (attested(words.proved_closing, policy, words.vault), *certified(closed.tokens, words)),
             words,
         ),
         *_identifiers(sheet, closing),
@@ -140,15 +140,15 @@ def _listing(entries: EnvelopeList, words: Phrases) -> tuple[Part, ...]:
         return (Words(words.none),)
     columns = (
         Column(words.number, width=10, right=True),
-        Column(words.envelope_id, width=48),
+        Column(words.envelope_id, width=58),
         Column(words.sealed_file),
         Column(words.size, width=27, right=True),
     )
     rows = tuple(
         (
             Value(number(place), "number"),
-            Value(envelope_name(entry.envelope_id), "code"),
-            Value(entry.file_hash.hex(), "code"),
+            Value(envelope_name(entry.envelope_id), "id"),
+            Value(entry.file_hash.hex(), "digest"),
             Value(number(entry.length), "number"),
         )
         for place, entry in enumerate(entries.entries[:MAX_ROWS], start=1)

@@ -18,7 +18,7 @@ ENGLISH = Phrases(
         "November",
         "December",
     ),
-    date="{day} {month} {year}, {clock}",
+    first_day="1",
     page="page",
     bytes_word="bytes",
     parts=("application", "technical offer", "financial offer", "identity"),
@@ -79,7 +79,7 @@ ENGLISH = Phrases(
         "The box is closed. This list is final: no envelope can be added to it or taken from it.",
     ),
     opened=("Envelopes opened", "All envelopes that were to be opened are open."),
-    opened_partly=("Opening ended, with reservations", "{count} envelope(s) could not be opened: see the list."),
+    opened_partly=("Opening ended, with reservations", "Envelopes that could not be opened: {count}. See the list."),
     reasons=(
         "The time token, its accuracy included, is before the deadline.",
         "The last byte arrived before the deadline, and the token less than 30 seconds after it.",
@@ -95,7 +95,7 @@ ENGLISH = Phrases(
     began="Upload began",
     deadline="Deadline",
     documents="5. Documents",
-    documents_line="{count} document(s), {total} bytes in all: detailed list below",
+    documents_line="{count} in all, {total} bytes: detailed list below",
     lot="Lot {lot}, {part}",
     common_lot="Common to all lots, {part}",
     withdrawn_at="4. Date and time of withdrawal",
@@ -118,7 +118,11 @@ ENGLISH = Phrases(
     proved_registration="{service} attests by its signature (key {key}) that it received the envelope in full, "
     "sealed it, "
     "kept it and entered it in its journal.",
-    proved_time="{authorities} certify, independently of the vault, the time at which the digest below existed.",
+    proved_time=(
+        "The time at which the record existed (digest “stamped record” below) is certified, independently of the "
+        "vault, by: {authorities}."
+    ),
+    issued="Receipt given",
     proved_list="The list of documents is bound to the receipt: another list, or another order, would be refused.",
     proved_closing="{service} attests by its signature (key {key}) that it fixed this list. Deposit and closing "
     "exclude "
@@ -129,7 +133,7 @@ ENGLISH = Phrases(
     proved_seal="The PDF file carries the vault’s electronic seal (PAdES) and a time token: a byte changed or "
     "added shows.",
     secrecy="Secrecy of the envelope",
-    secrecy_level="Level {level}",
+    secrecy_level="level {level}",
     level_words=(
         "Test only. No promise of secrecy.",
         (
@@ -145,7 +149,7 @@ ENGLISH = Phrases(
     authority="Authority",
     certified="Certified time (UTC)",
     interval="Interval (UTC)",
-    root="Root, SHA-256 of its key",
+    root="Root (SHA-256, start)",
     tokens_note="RFC 3161 tokens, verified: signature, usage, chain, revocation as of the certified time. The "
     "interval "
     "counts the stated accuracy, one second where none is stated.",
@@ -209,7 +213,9 @@ ENGLISH = Phrases(
     key="Key",
     unknown_person="person not in the policy",
     not_read="not read",
-    found_line="{count} document(s), {total} bytes",
+    found_line="documents: {count} ({total} bytes)",
     file_revocation="chain and revocation data of the token",
     file_closing="signed closing",
+    vault="The vault",
+    reason_line="reason: {reason}",
 )

@@ -18,7 +18,7 @@ FRENCH = Phrases(
         "novembre",
         "décembre",
     ),
-    date="{day} {month} {year}, {clock}",
+    first_day="1er",
     page="page",
     bytes_word="octets",
     parts=("candidature", "offre technique", "offre financière", "identité"),
@@ -74,7 +74,10 @@ FRENCH = Phrases(
         "La boîte est close. Cette liste est définitive{nb}: aucun pli ne peut y être ajouté ni en être retiré.",
     ),
     opened=("Plis ouverts", "Tous les plis à ouvrir l’ont été."),
-    opened_partly=("Ouverture terminée, avec réserves", "{count} pli(s) n’ont pas pu être ouverts{nb}: voir la liste."),
+    opened_partly=(
+        "Ouverture terminée, avec réserves",
+        "Plis qui n’ont pas pu être ouverts{nb}: {count}. Voir la liste.",
+    ),
     reasons=(
         "Le jeton d’horodatage, précision comprise, est antérieur à la date limite.",
         "Le dernier octet est parvenu avant la date limite, et le jeton moins de 30 secondes après lui.",
@@ -90,7 +93,7 @@ FRENCH = Phrases(
     began="Début du dépôt",
     deadline="Date et heure limites",
     documents="5° Documents",
-    documents_line="{count} document(s), {total} octets au total{nb}: liste détaillée ci-dessous",
+    documents_line="{count} au total, {total} octets{nb}: liste détaillée ci-dessous",
     lot="Lot {lot}, {part}",
     common_lot="Commun à tous les lots, {part}",
     withdrawn_at="4° Date et heure du retrait",
@@ -111,8 +114,11 @@ FRENCH = Phrases(
     "journal avant de délivrer cet accusé.",
     proved_registration="{service} atteste par sa signature (clé {key}) avoir reçu le pli en entier, l’avoir scellé, "
     "conservé et inscrit à son journal.",
-    proved_time="{authorities} certifie(nt), indépendamment du coffre, l’heure à laquelle l’empreinte "
-    "ci-dessous existait.",
+    proved_time=(
+        "L’heure à laquelle existait le dépôt (empreinte « dépôt horodaté » ci-dessous) est certifiée, indépendamment "
+        "du coffre, par{nb}: {authorities}."
+    ),
+    issued="Accusé délivré",
     proved_list="La liste des documents est liée à l’accusé{nb}: une autre liste, ou un autre ordre, serait refusé.",
     proved_closing="{service} atteste par sa signature (clé {key}) avoir arrêté cette liste. Le dépôt et la clôture "
     "s’excluent mutuellement{nb}: chaque pli est entièrement avant la clôture ou n’y figure pas.",
@@ -123,7 +129,7 @@ FRENCH = Phrases(
     "changé ou "
     "ajouté se voit.",
     secrecy="Secret du pli",
-    secrecy_level="Niveau {level}",
+    secrecy_level="niveau {level}",
     level_words=(
         "Test uniquement. Aucune promesse de secret.",
         (
@@ -138,7 +144,7 @@ FRENCH = Phrases(
     authority="Autorité",
     certified="Heure certifiée (UTC)",
     interval="Intervalle (UTC)",
-    root="Racine, SHA-256 de la clé",
+    root="Racine (SHA-256, début)",
     tokens_note="Jetons RFC 3161 vérifiés{nb}: signature, usage, chaîne, état de révocation à l’heure certifiée. "
     "L’intervalle tient compte de la précision annoncée, une seconde à défaut.",
     identifiers="Identifiants et empreintes",
@@ -204,7 +210,9 @@ FRENCH = Phrases(
     key="Clé",
     unknown_person="personne hors de la politique",
     not_read="non lu",
-    found_line="{count} document(s), {total} octets",
+    found_line="documents{nb}: {count} ({total} octets)",
     file_revocation="chaîne et état de révocation du jeton",
     file_closing="clôture signée",
+    vault="Le coffre",
+    reason_line="motif{nb}: {reason}",
 )

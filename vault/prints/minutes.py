@@ -94,7 +94,7 @@ def print_minutes(minuted: MinutedOpening, policies: Sequence[bytes], *, languag
         *_contributors(sheet, session),
         *_envelopes(sheet, session),
         *tokens_part(tokens, words),
-        *proved_part((attested(words.proved_minutes, policy, policy.vault_verifier.name),), words),
+        *proved_part((attested(words.proved_minutes, policy, words.vault),), words),
         *_identifiers(sheet, session),
         *_documents(session, words),
     )
@@ -170,11 +170,11 @@ def _contributors(sheet: Sheet, session: _Session) -> tuple[Part, ...]:
         (
             Value(cards[person].name if person in cards else words.unknown_person),
             Value(cards[person].organisation if person in cards else ""),
-            Value(cards[person].kid.hex() if person in cards else person.hex(), "code"),
+            Value(cards[person].kid.hex() if person in cards else person.hex(), "digest"),
         )
         for person in people
     )
-    columns = (Column(words.person), Column(words.organisation), Column(words.key, width=48))
+    columns = (Column(words.person), Column(words.organisation), Column(words.key, width=51))
     return (Heading(words.custodians), Words(needed), Listing(columns, rows))
 
 
@@ -186,7 +186,7 @@ def _envelopes(sheet: Sheet, session: _Session) -> tuple[Part, ...]:
     columns = (
         Column(words.number, width=10, right=True),
         Column(words.bidder),
-        Column(words.envelope_id, width=48),
+        Column(words.envelope_id, width=58),
         Column(words.outcome, width=44),
     )
     rows = tuple(
@@ -201,14 +201,14 @@ def _line(
 ) -> tuple[Value, ...]:
     found, entry = session.found.get(index), session.entries[index][1]
     outcome = words.left_out if said is None else words.outcomes[said.outcome - 1]
-    note = said.reason if said is not None else ""
+    note = fill(words.reason_line, reason=said.reason) if said is not None and said.reason else ""
     if found is not None:
         total = number(sum(document.size for document in found.documents))
         note = fill(words.found_line, count=number(len(found.documents)), total=total)
     return (
         Value(number(index + 1), "number"),
         Value(found.bidder if found else words.not_read, note=box_name(box, words)),
-        Value(envelope_name(entry.envelope_id), "code"),
+        Value(envelope_name(entry.envelope_id), "id"),
         Value(outcome, note=note),
     )
 

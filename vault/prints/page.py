@@ -10,6 +10,7 @@ Left to others: which parts a print has (receipts, closings, minutes).
 """
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,12 +22,15 @@ import typst
 
 from vault.prints.glyphs import displayable, plain
 
+_BREAK = "\u200b"  # a space of no width: a line may end there
+_RUN = 12
+_LONG = re.compile(rf"[^\s{_BREAK}]{{{3 * _RUN},}}")
 Json: TypeAlias = "str | int | bool | Sequence[Json] | dict[str, Json]"
 
 
 @dataclass(frozen=True)
 class Value:
-    """One thing shown: `kind` is text, strong, number, code or path; `note` stands small below."""
+    """One thing shown: `kind` is text, strong, number, code, id, digest or path; `note` stands small below."""
 
     text: str
     kind: str = "text"
@@ -34,7 +38,8 @@ class Value:
 
     def to_json(self) -> Json:
         """For the page."""
-        shown: dict[str, Json] = {"text": displayable(self.text), "kind": self.kind}
+        text = displayable(self.text)
+        shown: dict[str, Json] = {"text": breakable(text) if self.kind == "path" else text, "kind": self.kind}
         if self.note:
             shown["note"] = displayable(self.note)
         return shown
@@ -182,6 +187,12 @@ class Page:
         }
 
 
+def breakable(path: str) -> str:
+    """A path that may break behind a separator, and anywhere in what is too long for a line."""
+    wide = "".join(f"{one}{_BREAK}" if one in "/_-.," else one for one in path)
+    return _LONG.sub(lambda run: _BREAK.join(run[0][at : at + _RUN] for at in range(0, len(run[0]), _RUN)), wide)
+
+
 def set_page(page: Page) -> bytes:
     """The PDF of a page."""
     shown = page.to_json()
@@ -200,7 +211,7 @@ def _compile(shown: Json, at: datetime) -> bytes:
         sys_inputs={"print": json.dumps(shown, ensure_ascii=False)},
         pdf_standards=["a-3b", "ua-1"],  # typst checks both while it writes
         font_paths=_fonts(),
-        timestamp=at.astimezone(UTC),
+        timestamp=at.astimezone(UTC).replace(microsecond=0),
     )
 
 

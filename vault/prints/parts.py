@@ -20,7 +20,7 @@ from crypto.timestamp import VerifiedTimestamp
 from vault.prints.glyphs import displayable
 from vault.prints.page import Attachment, Banner, Column, Facts, Heading, Listing, Page, Part, Value, Words, set_page
 from vault.prints.phrases import Phrases
-from vault.prints.words import Language, fill, moment, moment_value, number, phrases, utc
+from vault.prints.words import Language, clock, fill, moment, moment_value, number, phrases, utc
 
 NOTE_TYPE = "text/plain"
 BINARY_TYPE = "application/octet-stream"
@@ -74,14 +74,14 @@ def documents_listing(documents: Sequence[Document], words: Phrases) -> tuple[Pa
         Column(words.number, width=10, right=True),
         Column(words.document),
         Column(words.size, width=27, right=True),
-        Column(words.digest, width=49),
+        Column(words.digest, width=51),
     )
     rows = tuple(
         (
             Value(number(place), "number"),
             Value(one.path, "path"),
             Value(number(one.size), "number"),
-            Value(one.sha256.hex(), "code"),
+            Value(one.sha256.hex(), "digest"),
         )
         for place, one in enumerate(documents[:MAX_ROWS], start=1)
     )
@@ -102,19 +102,19 @@ def tokens_part(tokens: Sequence[VerifiedTimestamp], words: Phrases) -> tuple[Pa
     columns = (
         Column(words.authority),
         Column(words.certified, width=40),
-        Column(words.interval, width=40),
-        Column(words.root, width=33),
+        Column(words.interval, width=46),
+        Column(words.root, width=37),
     )
     rows = tuple(
         (
             Value(one.authority),
             Value(utc(one.at), "number"),
-            Value(f"{utc(one.earliest)} – {utc(one.latest).split()[1]}", "number"),
-            Value(one.anchor_hash.hex()[:32], "code"),
+            Value(f"{clock(one.earliest)} – {clock(one.latest)}", "number"),
+            Value(one.anchor_hash.hex()[:16], "id"),
         )
         for one in tokens
     )
-    return (Heading(words.tokens), Listing(columns, rows), Words(fill(words.tokens_note), "small"))
+    return (Heading(words.tokens), Words(fill(words.tokens_note), "small"), Listing(columns, rows))
 
 
 def secrecy_part(policy: Policy, box: Box, *, level: int, since: datetime, words: Phrases) -> tuple[Part, ...]:
@@ -128,7 +128,11 @@ def secrecy_part(policy: Policy, box: Box, *, level: int, since: datetime, words
         n=len(custodians.cards),
     )
     single = (Words(fill(words.one_custodian)),) if custodians.k == 1 and level > 0 else ()
-    return (Heading(f"{words.secrecy} – {fill(words.secrecy_level, level=level)}"), Words(sentence), *single)
+    return (
+        Heading(f"{words.secrecy} – {fill(words.secrecy_level, level=f'S{level}' if level else '0')}"),
+        Words(sentence),
+        *single,
+    )
 
 
 def test_banner(level: int, words: Phrases) -> tuple[Part, ...]:

@@ -12,7 +12,7 @@ class Phrases:
     """All phrases of one language; braces stand for what is filled in."""
 
     months: tuple[str, ...]
-    date: str
+    first_day: str
     page: str
     bytes_word: str
     parts: tuple[str, ...]
@@ -63,6 +63,7 @@ class Phrases:
     proved_withdrawal: str
     proved_registration: str
     proved_time: str
+    issued: str
     proved_list: str
     proved_closing: str
     proved_minutes: str
@@ -141,3 +142,5 @@ class Phrases:
     found_line: str
     file_revocation: str
     file_closing: str
+    vault: str
+    reason_line: str

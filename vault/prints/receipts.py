@@ -10,6 +10,7 @@ Left to others: checking the receipt against its evidence (crypto.receipt_eviden
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from crypto.deposit import DepositRecord, Registration, Ruling, Verdict, WithdrawalRecord
 from crypto.encoding import encode
@@ -78,7 +79,7 @@ def print_receipt(
     parts = (
         *test_banner(ruling.level, words),
         _verdict((words.in_time, words.late, words.review)[ruling.verdict - 1], ruling, words),
-        *_mentions(sheet, record, box, documents),
+        *_mentions(sheet, record, box=box, documents=documents, issued=ruling.committed_at),
         *tokens_part(checked.tokens, words),
         *secrecy_part(policy, box, level=ruling.level, since=ruling.committed_at, words=words),
         *proved_part(
@@ -175,7 +176,7 @@ def print_registration(
     words = sheet.words
     parts = (
         Banner("plain", words.registered[0], fill(words.registered[1])),
-        *_mentions(sheet, record, policy.box(record.box), documents),
+        *_mentions(sheet, record, box=policy.box(record.box), documents=documents),
         *proved_part((attested(words.proved_registration, policy, said.service.name), fill(words.proved_list)), words),
         *_identifiers(sheet, record, said.event),
         *service_part(said.service, words),
@@ -201,7 +202,9 @@ def _verdict(heads: tuple[str, str], ruling: Ruling, words: Phrases) -> Banner:
     return Banner(_TONES[ruling.verdict], head, f"{fill(body)} {fill(because)}")
 
 
-def _mentions(sheet: Sheet, record: DepositRecord, box: Box, documents: Sequence[Document]) -> tuple[Part, ...]:
+def _mentions(
+    sheet: Sheet, record: DepositRecord, *, box: Box, documents: Sequence[Document], issued: datetime | None = None
+) -> tuple[Part, ...]:
     """The five mentions, and the list that the fifth asks for."""
     words = sheet.words
     total = number(sum(document.size for document in documents))
@@ -216,6 +219,7 @@ def _mentions(sheet: Sheet, record: DepositRecord, box: Box, documents: Sequence
                 (words.received, sheet.moment(record.last_byte_at, kind="strong")),
                 (words.began, sheet.moment(record.first_byte_at)),
                 (words.deadline, sheet.moment(box.deadline)),
+                (words.issued, sheet.moment(issued) if issued else ()),
                 (words.documents, (Value(line),)),
             )
         ),

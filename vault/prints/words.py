@@ -46,12 +46,18 @@ def utc(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d}"
 
 
+def clock(at: datetime) -> str:
+    """The time of a moment in UTC to the millisecond, without its date."""
+    return utc(at).partition(" ")[2]
+
+
 def moment(at: datetime, zone: str, words: Phrases) -> str:
     """A moment as the procedure reckons it, with seconds, zone and offset."""
     local = at.astimezone(ZoneInfo(zone))
     offset = f"{local:%z}"
-    clock = f"{local:%H:%M:%S} ({zone}, UTC{offset[:3]}:{offset[3:]})"
-    return words.date.format(day=local.day, month=words.months[local.month - 1], year=local.year, clock=clock)
+    time = f"{local:%H:%M:%S} ({zone}, UTC{offset[:3]}:{offset[3:]})"
+    day = words.first_day if local.day == 1 else str(local.day)
+    return f"{day} {words.months[local.month - 1]} {local.year}, {time}"
 
 
 def moment_value(at: datetime, zone: str, words: Phrases, *, kind: str = "text") -> Value:
