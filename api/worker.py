@@ -26,6 +26,8 @@ EVERY_MINUTE = "* * * * * 0"
 EVERY_NIGHT = "17 3 * * *"
 KEPT_JOBS_HOURS = 1  # done jobs name boxes; they are deleted (protocol 4.12)
 
+SIGHTINGS = sweep.Sightings()  # this process's: after a restart the week begins anew
+
 log = structlog.get_logger("worker")
 Act = Callable[[str], object]
 
@@ -76,8 +78,9 @@ def advance_opening(works: Works, opening_id: bytes) -> None:
 
 def sweep_remains(works: Works) -> None:
     """End dead attempts and uploads, destroy keys without an object."""
-    sweep.attempts(works)
-    sweep.uploads(works)
+    sweep.end_attempts(works)
+    sweep.abort_uploads(works)
+    sweep.destroy_wraps(works, SIGHTINGS)
 
 
 def _acting(name: str, act: Act) -> Callable[[str], None]:

@@ -19,14 +19,14 @@ from crypto.events import EventKind
 from crypto.statement import Kind
 from vault import attempts, envelopes, journal, receiving
 from vault.authorities import Stamp
-from vault.envelopes import Addressed, Kept, Wanted
+from vault.envelopes import Addressed, Depositor, Kept, Wanted
 from vault.errors import NotFound, WrongState
 from vault.lifecycle import BoxTimes, EnvelopeState, Judgement, ProcedureState, judge, withdrawn_with
 from vault.receiving import Acknowledgement
 from vault.work import Work, Works
 
 
-def withdraw(works: Works, wanted: Wanted) -> Acknowledgement:
+def withdraw(works: Works, depositor: Depositor, envelope_id: UUID, *, procedure: UUID, lot: str) -> Acknowledgement:
     """Withdraw one envelope; the statement says whether it was in time.
 
     Raises:
@@ -34,7 +34,7 @@ def withdraw(works: Works, wanted: Wanted) -> Acknowledgement:
         WrongState: the procedure has ended.
         AuthorityUnavailable: no time authority answers; nothing was changed, ask again.
     """
-    asked_at = works.clock.now()
+    asked_at, wanted = works.clock.now(), Wanted(depositor, procedure, lot, envelope_id)
     with works.open() as work:
         found = envelopes.find_own(works, work, wanted)
         if found is None:
@@ -98,7 +98,8 @@ def _tell(
     works: Works, work: Work, kept: Kept, *, box: Addressed, record: WithdrawalRecord, judged: Judgement
 ) -> journal.Entry:
     place = box.place(works)
-    data = bytes((judged.verdict,)) + kept.id.bytes
+    is_in_time = judged.verdict is Verdict.IN_TIME
+    data = kept.id.bytes if is_in_time else kept.id.bytes + bytes((judged.verdict,))  # the bare id: it took effect
     kind = EventKind.ENVELOPE_WITHDRAWN
     told = journal.event(kind, at=work.now, place=place, subject=record.imprint, data=data)
     return journal.append(works, work, told, place=place)

@@ -117,7 +117,10 @@ def get_envelope(actor: Platform, services: ServicesOf, address: Address, bidder
 @router.delete(ENVELOPE, response_class=Response, responses={200: {"description": "The statement.", **_NOTE}})
 def withdraw_envelope(actor: Platform, services: ServicesOf, address: Address, bidder: Bidder) -> Response:
     """Withdraw an envelope and that bidder's earlier ones in the box; the statement says whether it was in time."""
-    return _statement(withdraw(services.works, bidder.wanted(actor, address)), address, status.HTTP_200_OK)
+    given = withdraw(
+        services.works, bidder.depositor(actor), address.envelope, procedure=address.procedure, lot=address.lot
+    )
+    return _statement(given, address, status.HTTP_200_OK)
 
 
 @router.get(
