@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""The page docs/reference/problems.md, from the program's own table; `python -m tests.rules.problems_page` writes it."""
+"""The page docs/reference/problems.md, from the program's own table.
+
+Left to others: the words (api.problem_table). `python -m tests.rules.problems_page` writes the page.
+"""
 
 from typing import Final
 
@@ -12,9 +15,9 @@ HEAD: Final = """# Problems
 
 <!-- Written by `python -m tests.rules.problems_page` from api/problem_table.py. Do not edit. -->
 
-Every error of the [API](api.md) is one of these, as `application/problem+json` (RFC 9457). The type is stable for ever; the
-words may become better. They come in English or French, as `Accept-Language` asks, and with the members named here beside the
-usual ones.
+Every error of the [API](api.md) is one of these, as `application/problem+json` (RFC 9457). The type is stable for ever;
+the words may become better. They come in English or French, as `Accept-Language` asks, and with the members named here
+beside the usual ones.
 
 | type | status | what happened | what to do | members |
 |---|---|---|---|---|
