@@ -32,8 +32,9 @@ from joserfc.jwk import OKPKey
 from joserfc.jwt import Claims, JWTClaimsRegistry
 
 from api.errors import RoleNotAllowed, TokenKeyError, Unauthenticated
+from crypto.policy import LOCAL_ISSUER
 
-ISSUER = "bidvault:local"
+ISSUER = LOCAL_ISSUER
 AUDIENCE = "bidvault"
 ALGORITHM = "Ed25519"  # RFC 9864: the fully specified name; "EdDSA" is deprecated by it
 DEFAULT_PLATFORM = "default"

@@ -43,6 +43,7 @@ from crypto.policy_parts import (
 from crypto.statement import MAX_POLICY, Kind, Statement, Verifier, require_signers
 
 __all__ = [
+    "LOCAL_ISSUER",
     "Box",
     "Card",
     "Group",

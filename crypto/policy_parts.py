@@ -31,6 +31,9 @@ MAX_SEALED = 1 << 40  # protocol 3.4: sealed length at most 1 TiB
 MAX_DOCUMENTS = 65535  # protocol 3.4
 
 
+LOCAL_ISSUER = "bidvault:local"  # whose logins a deployment without an identity provider knows
+
+
 class Role(IntEnum):
     """What a key is for. 1 to 3 hold shares and have cards; the others have key files only (protocol 3.1, 3.2)."""
 

@@ -13,7 +13,7 @@ from crypto.contribution import Holder, contribute
 from crypto.header import EnvelopeKind
 from crypto.keys.file import MasterKey
 from crypto.opening_rules import require_canary, require_due
-from crypto.policy import Card, Policy, Role, holder_name, person_id, write_card_file
+from crypto.policy import LOCAL_ISSUER, Card, Policy, Role, holder_name, person_id, write_card_file
 from crypto.sealing import bytes_reader, open_slot, read_head
 from crypto.statement import Kind, Statement, parse_note
 
@@ -38,7 +38,7 @@ class Custodian:
 
     @property
     def person(self) -> bytes:
-        return person_id("bidvault", self.subject)
+        return person_id(LOCAL_ISSUER, self.subject)
 
     @property
     def card(self) -> Card:
