@@ -66,17 +66,20 @@ class DataDirectory:
             os.close(self._lock)
             self._lock = None
 
-    def ports(self, names: Iterable[str]) -> dict[str, int]:
-        """A free port for each name, the same as last time where they are still free."""
+    def ports(self, group: str, names: Iterable[str]) -> dict[str, int]:
+        """A free port for each name of a group, the same as last time where they are still free."""
         names = list(names)
-        kept = {name: port for name, port in self._read_ports().items() if name in names}
-        ports = kept if len(kept) == len(names) and all(map(_is_free, kept.values())) else _draw(names)
-        self.write_private("state.json", json.dumps({"ports": ports}, indent=1))
+        state = self._read_state()
+        kept = state.get(group, {})
+        ports = kept if set(kept) == set(names) and all(map(_is_free, kept.values())) else _draw(names)
+        self.write_private("state.json", json.dumps(state | {group: ports}, indent=1))
         return ports
 
-    def forget_ports(self) -> None:
+    def forget_ports(self, group: str) -> None:
         """Draw new ones at the next `ports`: somebody took one between drawing and starting."""
-        (self.root / "state.json").unlink(missing_ok=True)
+        state = self._read_state()
+        state.pop(group, None)
+        self.write_private("state.json", json.dumps(state, indent=1))
 
     def secrets(self, names: Iterable[str]) -> dict[str, str]:
         """A random secret for each name, the same at every start."""
@@ -100,12 +103,12 @@ class DataDirectory:
         draft.replace(path)
         return path
 
-    def _read_ports(self) -> dict[str, int]:
+    def _read_state(self) -> dict[str, dict[str, int]]:
         try:
-            ports: dict[str, int] = json.loads((self.root / "state.json").read_text())["ports"]
-        except (FileNotFoundError, ValueError, KeyError):
+            state: dict[str, dict[str, int]] = json.loads((self.root / "state.json").read_text())
+        except (FileNotFoundError, ValueError):
             return {}
-        return ports
+        return state
 
 
 def free_port() -> int:

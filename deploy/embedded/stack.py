@@ -3,7 +3,7 @@
 
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self, TypeVar
@@ -36,6 +36,16 @@ class S3Credentials:
 
 
 @dataclass(frozen=True, slots=True)
+class StoreAccess:
+    """A store, a pair of its buckets, and its identities by name (`IDENTITIES`)."""
+
+    endpoint: str
+    pair: BucketPair
+    identities: Mapping[str, S3Credentials]
+    directory: Path  # what the barrier flushes
+
+
+@dataclass(frozen=True, slots=True)
 class Addresses:
     """Where the started parts are, and what opens them."""
 
@@ -53,16 +63,27 @@ class Addresses:
     store_directory: Path  # what the barrier flushes
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Which parts are ours; the others are outside."""
+
+    database: bool = True
+    store: bool = True
+
+
 class EmbeddedStack:
     """PostgreSQL and weed on one data directory.
 
     Start it from a thread that lives as long as the program: the children end with that thread.
     """
 
-    def __init__(self, data_directory: Path, *, pairs: Sequence[BucketPair] = (DEFAULT_PAIR,)) -> None:
+    def __init__(
+        self, data_directory: Path, *, pairs: Sequence[BucketPair] = (DEFAULT_PAIR,), parts: Parts | None = None
+    ) -> None:
         """Name the directory and, for tests, more bucket pairs; nothing is touched before `start`."""
         self.directory = DataDirectory(data_directory)
         self._pairs = tuple(pairs)
+        self._parts = parts or Parts()
         self._postgres: EmbeddedPostgres | None = None
         self._store: EmbeddedStore | None = None
 
@@ -73,21 +94,29 @@ class EmbeddedStack:
             AlreadyRunning: another bidvault runs on this directory.
             PartFailed: a part did not start; the end of its log is in the message.
         """
-        self.directory.acquire()
+        self.start_parts()
         try:
-            for attempt in range(1, TRIES + 1):
-                try:
-                    self._start_parts()
-                    return self.addresses(database=self.create_database(), pair=self.create_buckets(self._pairs[0]))
-                except PartFailed as failure:
-                    self._stop_parts()
-                    if attempt == TRIES or "address already in use" not in str(failure).lower():
-                        raise
-                    self.directory.forget_ports()
+            return self.addresses(database=self.create_database(), pair=self.create_buckets(self._pairs[0]))
         except BaseException:
             self.stop()
             raise
-        raise AssertionError("unreachable")
+
+    def start_parts(self) -> None:
+        """Take the directory and start the parts that are ours; errors as `start`."""
+        self.directory.acquire()
+        try:
+            for tries_left in reversed(range(TRIES)):
+                try:
+                    return self._start_parts()
+                except PartFailed as failure:
+                    self._stop_parts()
+                    if not tries_left or "address already in use" not in str(failure).lower():
+                        raise
+                    self.directory.forget_ports("database")
+                    self.directory.forget_ports("store")
+        except BaseException:
+            self.stop()
+            raise
 
     def stop(self) -> None:
         """Stop the store, then the database, then let go of the directory; safe to call twice."""
@@ -118,8 +147,7 @@ class EmbeddedStack:
 
     def addresses(self, *, database: DatabaseUrls, pair: BucketPair) -> Addresses:
         """Everything a vault on this database and these buckets must know."""
-        store = _running(self._store)
-        credentials = {name: S3Credentials(access_key(name), secret) for name, secret in store.secrets.items()}
+        store = self.store_access(pair)
         return Addresses(
             database_url=database.api,
             owner_database_url=database.owner,
@@ -128,12 +156,18 @@ class EmbeddedStack:
             s3_region=REGION,
             object_bucket=pair.objects,
             key_bucket=pair.keys,
-            vault=credentials["vault"],
-            keys=credentials["keys"],
-            reader=credentials["reader"],
-            provision=credentials["provision"],
-            store_directory=self.directory.store,
+            vault=store.identities["vault"],
+            keys=store.identities["keys"],
+            reader=store.identities["reader"],
+            provision=store.identities["provision"],
+            store_directory=store.directory,
         )
+
+    def store_access(self, pair: BucketPair = DEFAULT_PAIR) -> StoreAccess:
+        """Where the store is and who may do what."""
+        store = _running(self._store)
+        identities = {name: S3Credentials(access_key(name), secret) for name, secret in store.secrets.items()}
+        return StoreAccess(store.endpoint, pair, identities, self.directory.store)
 
     def __enter__(self) -> Self:
         """Start it."""
@@ -145,11 +179,13 @@ class EmbeddedStack:
         self.stop()
 
     def _start_parts(self) -> None:
-        ports = self.directory.ports(["postgres", *PORTS])
-        self._postgres = EmbeddedPostgres(self.directory, ports.pop("postgres"))
-        self._store = EmbeddedStore(self.directory, ports, pairs=self._pairs)
-        self._postgres.start()
-        self._store.start()
+        if self._parts.database:
+            port = self.directory.ports("database", ["postgres"])["postgres"]
+            self._postgres = EmbeddedPostgres(self.directory, port)
+            self._postgres.start()
+        if self._parts.store:
+            self._store = EmbeddedStore(self.directory, self.directory.ports("store", PORTS), pairs=self._pairs)
+            self._store.start()
 
     def _stop_parts(self) -> None:
         for part in (self._store, self._postgres):

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The entry of the two serving processes, API and worker: `python -m deploy.serve api|worker`.
+
+Rules
+  1. They leave no core dump and let nobody read their memory (protocol 1, S1).
+  2. Settings come from the environment alone; a promise that cannot be kept ends the process with a sentence.
+
+Left to others: starting and watching them (deploy.up), what they are made of (api.bootstrap).
+"""
+
+import ctypes
+import os
+import resource
+import sys
+
+from api import bootstrap, worker
+from api.app import create_app
+from api.server import LOOPBACK, SWITCH_INTERVAL, make_server
+from crypto.errors import CryptoError
+from vault.errors import VaultError
+from vault.settings import Settings
+from vault.work import Works
+
+HOST, PORT = "BIDVAULT_HOST", "BIDVAULT_PORT"
+PR_SET_DUMPABLE = 4
+WORKER_THREADS = 4
+GOODBYE = 30.0  # seconds that running jobs have when the worker stops
+REFUSED = 3
+
+
+def keep_memory_private() -> None:
+    """No core dump, and no reading of this process by others of the same account."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "PR_SET_DUMPABLE")
+
+
+def serve_api(works: Works) -> None:
+    """Serve until a signal comes."""
+    app = create_app(bootstrap.services(works))
+    make_server(app, host=os.environ.get(HOST, LOOPBACK), port=int(os.environ.get(PORT, "0"))).run()
+
+
+def run_worker(works: Works) -> None:
+    """Run jobs and timers until a signal comes."""
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    conninfo = works.settings.database_url.get_secret_value().replace("postgresql+psycopg://", "postgresql://", 1)
+    app = worker.make_app(works, conninfo)
+    app.run_worker(
+        concurrency=WORKER_THREADS, name=f"worker-{os.getpid()}", shutdown_graceful_timeout=GOODBYE, listen_notify=True
+    )
+
+
+def main() -> None:
+    """Serve what the first argument names."""
+    keep_memory_private()
+    serving = {"api": serve_api, "worker": run_worker}[sys.argv[1]]
+    try:
+        serving(bootstrap.compose(Settings()))
+    except (VaultError, CryptoError) as error:
+        sys.stderr.write(f"{error.code}: {error}\n")
+        sys.exit(REFUSED)
+
+
+if __name__ == "__main__":
+    main()

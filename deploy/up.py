@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""A running vault on one data directory: parts, tables, keys, worker and API, started in order and stopped in reverse.
+
+Rules
+  1. What is not given from outside is ours: database, object store, time authorities.
+  2. Whatever makes it a vault for development (test authorities, generated passphrase, one database role for all) says
+     so, and everything sealed under it is level 0.
+  3. API and worker are processes of their own, which get addresses and their own credentials, not the store's keys.
+     One that ends by itself is started again; a part that ends stops everything.
+
+Left to others: what the processes do (deploy.serve), settings and their checks (vault.settings).
+"""
+
+import json
+import os
+import secrets
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import httpx2
+
+from api.auth import create_token_key
+from deploy.authorities import Authorities, write_seal, write_trust
+from deploy.embedded.child import Child, Launch
+from deploy.embedded.directory import DataDirectory
+from deploy.embedded.postgres import DatabaseUrls
+from deploy.embedded.stack import EmbeddedStack, Parts
+from deploy.errors import PartFailed
+from deploy.migrations import migrate
+from vault.keys import create_service_keys
+from vault.settings import Authority
+
+LOOPBACK = "127.0.0.1"
+START_PATIENCE = 60.0
+MOST_RESTARTS = 5  # of API and worker together, while we run
+PREFIX = "BIDVAULT_"
+ENVIRONMENT_FILE = "bidvault.env"  # what the commands about this vault read
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """Parts that are not ours; the credentials of an outside store come from the environment, as `Settings` says."""
+
+    database: DatabaseUrls | None = None
+    s3_endpoint: str | None = None
+    authorities: tuple[Authority, ...] = ()
+    passphrase_file: Path | None = None
+    has_one_role: bool = False  # one database role for tables, vault and gate
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where the API listens; port 0 is a free one, kept from start to start."""
+
+    host: str = LOOPBACK
+    port: int = 0
+
+
+class RunningVault:
+    """One vault. Start it from a thread that lives as long as the program: the children end with that thread."""
+
+    def __init__(self, data: Path, *, outside: Outside | None = None, listening: Listening | None = None) -> None:
+        """Name the directory and what is outside; nothing is touched before `start`."""
+        self.outside = outside or Outside()
+        self._listening = listening or Listening()
+        parts = Parts(database=self.outside.database is None, store=self.outside.s3_endpoint is None)
+        self._stack = EmbeddedStack(data, parts=parts)
+        self._authorities = Authorities(self.directory.root / "authorities")
+        self._serving: dict[str, Child] = {}
+        self._launches: dict[str, Launch] = {}
+        self._restarts = 0
+        self.url = ""
+        self.environment: Mapping[str, str] = {}
+
+    @property
+    def directory(self) -> DataDirectory:
+        """Its data directory."""
+        return self._stack.directory
+
+    @property
+    def trust(self) -> Path:
+        """Where the roots of the test authorities lie, as `bidvault verify --trust` reads them."""
+        return self.directory.root / "trust"
+
+    @property
+    def keys(self) -> Path:
+        """Where the vault's key files lie."""
+        return self.directory.root / "keys"
+
+    def start(self) -> str:
+        """Start everything and return the API's address, or stop what was started and raise.
+
+        Raises:
+            DeployError: a part did not start.
+            VaultError: the database could not be migrated, or a key is missing.
+        """
+        self._stack.start_parts()
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+        return self.url
+
+    def stop(self) -> None:
+        """API, worker, authorities, store, database, in this order; safe to call twice."""
+        for name in ("api", "worker"):
+            if (child := self._serving.pop(name, None)) is not None:
+                child.stop(patience=45)
+        self._authorities.stop()
+        self._stack.stop()
+
+    def watch(self) -> None:
+        """Start again a serving process that ended; to be called now and then.
+
+        Raises:
+            PartFailed: a part ended, or serving processes end too often.
+        """
+        self._stack.require_running()
+        for name, child in list(self._serving.items()):
+            if child.is_running():
+                continue
+            self._restarts += 1
+            if self._restarts > MOST_RESTARTS:
+                child.require_running()
+            self._serving[name] = Child(self._launches[name])
+
+    def __enter__(self) -> Self:
+        """Start it."""
+        self.start()
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        """Stop it."""
+        self.stop()
+
+    def _start(self) -> None:
+        database = self.outside.database or self._stack.create_database()
+        migrate(database.owner)
+        passphrase_file = self._passphrase_file()
+        passphrase = passphrase_file.read_text(encoding="utf-8").rstrip("\n")
+        create_service_keys(self.keys, passphrase)
+        create_token_key(self.keys, passphrase)
+        authorities = self.outside.authorities or self._start_authorities(passphrase)
+        port = self._listening.port or self.directory.ports("api", ["http"])["http"]
+        self.url = f"http://{self._listening.host}:{port}"
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if name.startswith(PREFIX)},
+            **self._store_settings(),
+            "BIDVAULT_DATABASE_URL": database.api,
+            "BIDVAULT_GATE_DATABASE_URL": database.gate,
+            "BIDVAULT_AUTHORITIES": json.dumps([one.model_dump(mode="json") for one in authorities]),
+            "BIDVAULT_KEYS": str(self.keys),
+            "BIDVAULT_PASSPHRASE_FILE": str(passphrase_file),
+            "BIDVAULT_IS_DEVELOPMENT": str(self.is_development).lower(),
+            "BIDVAULT_HOST": self._listening.host,
+            "BIDVAULT_PORT": str(port),
+            "BIDVAULT_URL": self.url,
+        }
+        lines = [f"{name}={value}\n" for name, value in sorted(self.environment.items())]
+        self.directory.write_private(ENVIRONMENT_FILE, "".join(lines))
+        self._serve()
+
+    @property
+    def is_development(self) -> bool:
+        """Whether anything of it is for development only: then it seals at level 0."""
+        outside = self.outside
+        return not outside.authorities or outside.passphrase_file is None or outside.has_one_role
+
+    def _passphrase_file(self) -> Path:
+        """The operator's, or one made at the first start."""
+        if self.outside.passphrase_file is not None:
+            return self.outside.passphrase_file
+        path = self.directory.root / "passphrase"
+        if not path.exists():
+            self.directory.write_private("passphrase", secrets.token_urlsafe(24) + "\n")
+        return path
+
+    def _start_authorities(self, passphrase: str) -> tuple[Authority, ...]:
+        where = self._authorities.start()
+        write_trust(where, self.trust)
+        write_seal(where, self.keys, passphrase=passphrase.encode())
+        anchors = sorted(self.trust.glob("time-*.pem"))
+        return tuple(
+            Authority(name=one.name, url=one.address, anchor=anchor)
+            for one, anchor in zip(where.time, anchors, strict=True)
+        )
+
+    def _store_settings(self) -> dict[str, str]:
+        """Of the embedded store; an outside one's come from the environment."""
+        if self.outside.s3_endpoint is not None:
+            return {"BIDVAULT_S3_ENDPOINT": self.outside.s3_endpoint}
+        store = self._stack.store_access()
+        self._stack.create_buckets(store.pair)
+        buckets = {"OBJECTS": (store.pair.objects, "vault"), "KEY_STORE": (store.pair.keys, "keys")}
+        access = {
+            f"BIDVAULT_{name}": json.dumps(
+                {
+                    "bucket": bucket,
+                    "access_key": store.identities[identity].access_key,
+                    "secret_key": store.identities[identity].secret_key,
+                }
+            )
+            for name, (bucket, identity) in buckets.items()
+        }
+        return access | {
+            "BIDVAULT_S3_ENDPOINT": store.endpoint,
+            "BIDVAULT_EMBEDDED_STORE": str(store.directory),
+        }
+
+    def _serve(self) -> None:
+        root = Path(__file__).resolve().parent.parent
+        for name in ("worker", "api"):
+            self._launches[name] = Launch(
+                name=f"the {name}",
+                command=[sys.executable, "-m", "deploy.serve", name],
+                log=self.directory.logs / f"{name}.log",
+                directory=self.directory.root,
+                environment={**self.environment, "PYTHONPATH": str(root), "PYTHONUNBUFFERED": "1", "TZ": "UTC"},
+            )
+            self._serving[name] = Child(self._launches[name])
+        give_up = time.monotonic() + START_PATIENCE
+        while not _answers(self.url):
+            for child in self._serving.values():
+                child.require_running()
+            if time.monotonic() > give_up:
+                raise PartFailed(f"the API does not answer; see {self.directory.logs}")
+            time.sleep(0.1)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx2.get(f"{url}/livez", timeout=2, trust_env=False).status_code == httpx2.codes.OK
+    except httpx2.HTTPError:
+        return False
