@@ -7,7 +7,7 @@ Rules
   3. An id that a test names and the register does not know, or a proved id without a test, is a contradiction.
   4. The page docs/reference/requirements.md is written from both and from nothing else, so it can be compared.
 
-Left to others: the page (tests.rules.requirements_page), the command (tests.rules.requirements), running tests (pytest).
+Left to others: the page (tests.rules.requirements_page), the command (tests.rules.requirements).
 """
 
 import ast
@@ -64,7 +64,7 @@ FAMILIES: Final = {
 """The families of ids in the order of the page."""
 
 LEVELS: Final = {"must": "must", "should": "should", "ours": "ours"}
-"""must: law or its direct consequence; should: guidance or practice; ours: nobody prescribes it, we ask it of ourselves."""
+"""must: law or its direct consequence; should: guidance or practice; ours: asked by ourselves alone."""
 
 KNOWN_KEYS: Final = frozenset({"says", "level", "source", "state", "note"})
 
