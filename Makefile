@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: EUPL-1.2
+# `make` alone lists what there is to do. Every target makes the environment that it needs.
+
+VENV := .venv/bin
+OUT ?= out
+TESTS ?= tests
+WORKERS ?= auto
+PYTEST := $(VENV)/pytest -q -n $(WORKERS)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup runtime fix check test test-long bench requirements vectors demo
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## environment with everything for development, in .venv
+	@sh deploy/setup.sh requirements-dev.txt
+
+runtime:
+	@test -f .venv/.made-from-requirements-dev.txt || sh deploy/setup.sh requirements.txt
+
+demo: runtime ## watch real bids being sealed, kept shut, opened, proved (OUT=dir: where its files go)
+	@$(VENV)/bidvault demo --out $(OUT)
+
+fix: setup ## format, and mend what the linter can mend
+	$(VENV)/ruff format
+	$(VENV)/ruff check --fix
+
+check: setup ## lint, format, types, imports, rules of the house
+	$(VENV)/ruff check
+	$(VENV)/ruff format --check
+	$(VENV)/mypy
+	$(VENV)/lint-imports --no-cache
+	$(VENV)/pytest -q -p no:randomly tests/rules
+
+test: setup ## every test but the long ones, on the real embedded stack
+	$(PYTEST) -m "not long" $(TESTS)
+
+test-long: setup ## the long tests too
+	$(PYTEST) $(TESTS)
+
+bench: setup ## what an upload costs beside boto3 alone; figures in bench/results.json
+	$(VENV)/python -m bench
+
+requirements: setup ## write docs/reference/requirements.md from the marks in the tests
+	$(VENV)/python -m tests.rules.requirements
+
+vectors: setup ## make the protocol's vectors again; a clean tree afterwards means nothing changed
+	$(VENV)/python -m tests.vectors
+	git diff --exit-code tests/vectors
