@@ -13,13 +13,14 @@ Left to others: asking, fail-over, keeping evidence (vault.authorities); the ver
 """
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import InitVar, dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from typing import ClassVar
 
 import rfc3161ng
-from asn1crypto import cms, tsp, x509
+from asn1crypto import cms, core, tsp, x509
 from pyhanko.sign.ades.report import AdESPassed
 from pyhanko.sign.validation.ades import ades_timestamp_validation
 from pyhanko.sign.validation.status import TimestampSignatureStatus
@@ -39,8 +40,6 @@ from crypto.encoding import sha256
 from crypto.errors import CryptoError, FormatError, TimeProofError, TimestampError, UnprovenTimestampError
 
 DEFAULT_ACCURACY = timedelta(seconds=1)  # protocol 2.7: an absent accuracy counts as one second
-_T = TypeVar("_T")
-
 MAX_TOKEN = 64 * 1024  # protocol 3.6: tokens travel in a receipt of at most 64 KiB
 SHA256_SIZE = 32
 _GRANTED = ("granted", "granted_with_mods")  # RFC 3161 §2.4.2: status 0 and 1
@@ -119,6 +118,15 @@ class TimeProof:
             raise TypeError("a time proof comes from prove_passed only")
 
 
+class _Answer(core.Sequence):  # type: ignore[misc]  # asn1crypto is untyped
+    """TimeStampResp; asn1crypto's own demands a token, which a rejection has not."""
+
+    _fields: ClassVar[Sequence[tuple[object, ...]]] = [
+        ("status", tsp.PKIStatusInfo),
+        ("time_stamp_token", cms.ContentInfo, {"optional": True}),
+    ]
+
+
 def build_request(imprint: bytes, *, policy: str | None = None) -> TimeRequest:
     """A request for a token over a SHA-256 digest: 64-bit random nonce, certificates asked for."""
     if len(imprint) != SHA256_SIZE:
@@ -136,20 +144,21 @@ def token_of(response: bytes, request: TimeRequest) -> bytes:
     Raises:
         TimestampError: not strict DER, refused by the authority, or nonce, imprint or policy differ.
     """
-    _require_der(response)
-    answer = _read(lambda: tsp.TimeStampResp.load(response, strict=True))
-    status = _read(lambda: answer["status"]["status"].native)
-    if status not in _GRANTED:
-        raise TimestampError(f"the authority answered: {status}")
-    token: bytes = _read(lambda: answer["time_stamp_token"].dump())
-    content = _content(token)
-    nonce = _read(lambda: content["nonce"].native)
-    if nonce != request.nonce:
-        raise TimestampError("the nonce is not the one that was sent")
-    _require_imprint(content, request.imprint)
-    if request.policy is not None:
-        _require_policy(content, (request.policy,))
-    return token
+    with _translated():
+        _require_der(response)
+        answer = _Answer.load(response, strict=True)
+        status = answer["status"]["status"].native
+        if status not in _GRANTED:
+            raise TimestampError(f"the authority answered: {status}")
+        token: bytes = answer["time_stamp_token"].dump()
+        content = _content(token)
+        nonce = content["nonce"].native
+        if nonce != request.nonce:
+            raise TimestampError("the nonce is not the one that was sent")
+        _require_imprint(content, request.imprint)
+        if request.policy is not None:
+            _require_policy(content, (request.policy,))
+        return token
 
 
 def token_certificates(token: bytes) -> tuple[bytes, ...]:
@@ -158,11 +167,12 @@ def token_certificates(token: bytes) -> tuple[bytes, ...]:
     Raises:
         TimestampError: not a token, or the authority's certificate is not in it.
     """
-    _require_der(token)
-    signed = _signed_data(token)
-    carried = [one.chosen.dump() for one in _read(lambda: list(signed["certificates"]))]
-    own = _authority(signed).dump()
-    return (own, *(der for der in carried if der != own))
+    with _translated():
+        _require_der(token)
+        signed = _signed_data(token)
+        carried = [one.chosen.dump() for one in list(signed["certificates"])]
+        own = _authority(signed).dump()
+        return (own, *(der for der in carried if der != own))
 
 
 def judge_response(
@@ -202,30 +212,31 @@ def judge_token(
     Raises:
         TimestampError: one of the checks fails; the text says which.
     """
-    # 1. One encoding, nothing behind it.
-    _require_der(token)
-    signed, content = _signed_data(token), _content(token)
-    # 2. What was asked for: imprint algorithm and value, policy.
-    _require_imprint(content, imprint)
-    if policies:
-        _require_policy(content, policies)
-    # 3. The authority's right to give time, before pyHanko looks at the rest.
-    at = _moment(content)
-    authority = _authority(signed)
-    _require_time_stamping(authority)
-    # 4. Signature, certificate identifier, chain and revocation, all as of genTime.
-    anchor = _judge(signed, imprint, at=at, anchors=anchors, evidence=evidence)
-    return VerifiedTimestamp(
-        at=at,
-        accuracy=_accuracy(content),
-        token=token,
-        anchor_hash=anchor,
-        tsa_key_hash=sha256(authority.public_key.dump()),
-        imprint=imprint,
-        policy=content["policy"].native,
-        authority=certificate_name(authority),
-        checked=_CHECKED,
-    )
+    with _translated():
+        # 1. One encoding, nothing behind it.
+        _require_der(token)
+        signed, content = _signed_data(token), _content(token)
+        # 2. What was asked for: imprint algorithm and value, policy.
+        _require_imprint(content, imprint)
+        if policies:
+            _require_policy(content, policies)
+        # 3. The authority's right to give time, before pyHanko looks at the rest.
+        at = _moment(content)
+        authority = _authority(signed)
+        _require_time_stamping(authority)
+        # 4. Signature, certificate identifier, chain and revocation, all as of genTime.
+        anchor = _judge(signed, imprint, at=at, anchors=anchors, evidence=evidence)
+        return VerifiedTimestamp(
+            at=at,
+            accuracy=_accuracy(content),
+            token=token,
+            anchor_hash=anchor,
+            tsa_key_hash=sha256(authority.public_key.dump()),
+            imprint=imprint,
+            policy=content["policy"].native,
+            authority=certificate_name(authority),
+            checked=_CHECKED,
+        )
 
 
 def prove_passed(moment: datetime, tokens: Sequence[VerifiedTimestamp], *, over: bytes, quorum: int) -> TimeProof:
@@ -264,11 +275,16 @@ def _independent(tokens: Sequence[VerifiedTimestamp]) -> tuple[VerifiedTimestamp
     return tuple(by_key.values())
 
 
-def _read(part: Callable[[], _T]) -> _T:
-    """Take a part of a parsed value; asn1crypto reads lazily, so what is broken shows only here."""
+@contextmanager
+def _translated() -> Iterator[None]:
+    """What asn1crypto and pyHanko trip over (they read lazily, and raise many kinds) means: not a good token."""
     try:
-        return part()
-    except (ValueError, TypeError, KeyError, OverflowError, AttributeError) as error:
+        yield
+    except FormatError as error:  # of a certificate inside, or of the evidence
+        raise TimestampError(f"a part of token or evidence cannot be read: {error}") from error
+    except CryptoError:
+        raise
+    except Exception as error:
         raise TimestampError("not an RFC 3161 token that can be read") from error
 
 
@@ -280,10 +296,10 @@ def _require_der(data: bytes) -> None:
 
 
 def _signed_data(token: bytes) -> cms.SignedData:
-    envelope = _read(lambda: cms.ContentInfo.load(token, strict=True))
-    if _read(lambda: envelope["content_type"].native) != "signed_data":
+    envelope = cms.ContentInfo.load(token, strict=True)
+    if envelope["content_type"].native != "signed_data":
         raise TimestampError("a token is signed data, this is something else")
-    signed = _read(lambda: envelope["content"])
+    signed = envelope["content"]
     if len(signed["signer_infos"]) != 1:
         raise TimestampError("a token has one signer")
     return signed
@@ -291,11 +307,11 @@ def _signed_data(token: bytes) -> cms.SignedData:
 
 def _authority(signed: cms.SignedData) -> x509.Certificate:
     """The one certificate among those carried that the signer's identifier names."""
-    certificates = [one.chosen for one in _read(lambda: list(signed["certificates"])) if one.name == "certificate"]
-    named = _read(lambda: signed["signer_infos"][0]["sid"])
+    certificates = [one.chosen for one in list(signed["certificates"]) if one.name == "certificate"]
+    named = signed["signer_infos"][0]["sid"]
     for one in certificates:
         load_certificate(one.dump())
-        if _read(lambda one=one: _names(named, one)):  # type: ignore[misc]
+        if _names(named, one):
             return one
     raise TimestampError("the token does not carry its authority's certificate")
 
@@ -319,12 +335,7 @@ def _judge(
     """
     spec = spec_for(anchors, evidence, TimestampSignatureStatus.default_usage_constraints())
     as_of = ValidationTimingInfo(validation_time=at, best_signature_time=at, point_in_time_validation=True)
-    try:
-        result = run_offline(ades_timestamp_validation(signed, spec, lambda _algorithm: imprint, timing_info=as_of))
-    except CryptoError:
-        raise
-    except Exception as error:  # pyHanko leaks many kinds (signatures.md §1.3, 4); each means: not a good token
-        raise TimestampError("the token cannot be judged") from error
+    result = run_offline(ades_timestamp_validation(signed, spec, lambda _algorithm: imprint, timing_info=as_of))
     if result.ades_subindic in MISSING:
         raise UnprovenTimestampError(f"no anchor or no revocation data judges the token: {result.ades_subindic}")
     if result.ades_subindic is not AdESPassed.OK or result.api_status is None:
@@ -337,12 +348,12 @@ def _judge(
 
 def _content(token: bytes) -> tsp.TSTInfo:
     signed = _signed_data(token)
-    inner = _read(lambda: signed["encap_content_info"])
-    if _read(lambda: inner["content_type"].native) != "tst_info":
+    inner = signed["encap_content_info"]
+    if inner["content_type"].native != "tst_info":
         raise TimestampError("the signed content is not a time stamp")
     _require_der(bytes(inner["content"]))
-    content = _read(lambda: inner["content"].parsed)
-    _read(lambda: content.native)
+    content = inner["content"].parsed
+    _ = content.native  # read to the last field: what is broken shows here, not later
     return content
 
 

@@ -134,9 +134,7 @@ class Printed:
     @cached_property
     def withdrawal(self) -> Statement:
         """The signed withdrawal of the same envelope."""
-        record = WithdrawalRecord(
-            self.record.policy_hash, 1, ENVELOPE, self.bidder, self.record.last_byte_at
-        )
+        record = WithdrawalRecord(self.record.policy_hash, 1, ENVELOPE, self.bidder, self.record.last_byte_at)
         return Withdrawal(record, self.ruling(self.authority.token(record.imprint))).statement.signed_by(VAULT)
 
     @property
@@ -165,7 +163,9 @@ class Printed:
         """A closing of these envelopes as prints take it."""
         return as_printed(self.told, self.told.closed(sealed))
 
-    def minuted(self, closed: ClosedBox, *, failed: Sequence[int] = (), left_out: tuple[int, ...] = ()) -> MinutedOpening:
+    def minuted(
+        self, closed: ClosedBox, *, failed: Sequence[int] = (), left_out: tuple[int, ...] = ()
+    ) -> MinutedOpening:
         """Minutes of an opening of this closing; all envelopes hold the same documents."""
         told = self.told
         rules_box = RulesClosedBox(closed.closing, closed.entries, closed.tokens)

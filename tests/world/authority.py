@@ -24,6 +24,7 @@ from tests.world import pki
 from vault.authorities import Authority, TimeAuthorities
 from vault.errors import AuthorityUnavailable
 
+_REJECTION = b"\x30\x05\x30\x03\x02\x01\x02"  # TimeStampResp: status 2, no token
 POLICY = "1.3.6.1.4.1.4146.2.3"  # the one certomancer states
 
 
@@ -80,7 +81,7 @@ class SimulatedAuthority:
         self.asked.append(query)
         request = tsp.TimeStampReq.load(query, strict=True)
         if self.refuses:
-            return bytes(tsp.TimeStampResp({"status": {"status": "rejection"}}).dump())
+            return _REJECTION
         imprint = request["message_imprint"]["hashed_message"].native
         nonce = request["nonce"].native
         token = self.token(

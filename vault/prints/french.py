@@ -50,7 +50,8 @@ FRENCH = Phrases(
     withdrawn=(
         "Pli retiré",
         (
-            "Le retrait est parvenu dans les délais. Le pli et ceux que le même soumissionnaire a déposés avant lui dans "
+            "Le retrait est parvenu dans les délais. Le pli et ceux que le même soumissionnaire a déposés avant lui "
+            "dans "
             "la même boîte ne seront pas ouverts."
         ),
     ),
@@ -133,7 +134,8 @@ FRENCH = Phrases(
     level_words=(
         "Test uniquement. Aucune promesse de secret.",
         (
-            "Scellé par le coffre, qui a lu ce pli une seule fois, en mémoire, pendant sa réception, et n’en a conservé "
+            "Scellé par le coffre, qui a lu ce pli une seule fois, en mémoire, pendant sa réception, et n’en "
+            "a conservé "
             "aucune copie lisible. Depuis le {committed}, il ne peut être lu que par {k} des {n} détenteurs de clés "
             "avec le "
             "verrou temporel du coffre, après le {not_before}, jusqu’à l’ouverture de sa boîte."
