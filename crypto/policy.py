@@ -21,6 +21,7 @@ from crypto.algorithms import HASH_SIZE, ID_SIZE
 from crypto.encoding import MAX_TLOG_TEXT, Cbor, Fields, encode, label, require_uint, sha256, to_millis, u64
 from crypto.errors import FormatError, KindError, PolicyError
 from crypto.policy_parts import (
+    LOCAL_ISSUER,
     MAX_BOXES,
     MAX_CARDS,
     Box,
