@@ -19,7 +19,7 @@ from enum import IntEnum
 
 from crypto.algorithms import HASH_SIZE, ID_SIZE, SLOT_SIZE, SUITE, VERSION
 from crypto.encoding import Cbor, Fields, encode, label, sha256, u16, u32
-from crypto.errors import FormatError, HoldersError, PolicyError
+from crypto.errors import DealtError, FormatError, HoldersError, PolicyError
 from crypto.hpke import seal
 from crypto.policy import Policy
 from crypto.policy_parts import MAX_BOXES, Group, Mode, Role
@@ -189,12 +189,16 @@ def build_header(core: Core, groups: Sequence[Group], secrets: Secrets) -> Heade
     return Header(core, tuple(_seal_group(core.hash, group, secrets.of(group.role)) for group in groups))
 
 
+def require_recombining(shares: Sequence[bytearray], k: int) -> None:
+    """Check what was just dealt from both ends, since a wrong deal could never be undone (protocol 4.2); DealtError."""
+    n = len(shares)
+    if all_shares(shares[:k], n) != shares or all_shares(shares[-k:], n) != shares:
+        raise DealtError("the shares just dealt do not recombine")
+
+
 def _seal_group(core_hash: bytes, group: Group, secret: bytearray) -> SlotGroup:
-    n = len(group.cards)
-    shares = split(secret, group.k, n)
-    # A dealer that cannot be undone must not be trusted blindly: both ends recombine (protocol 4.2).
-    if all_shares(shares[: group.k], n) != shares or all_shares(shares[-group.k :], n) != shares:
-        raise AssertionError("shares do not recombine")  # pragma: no cover - a broken processor or library
+    shares = split(secret, group.k, len(group.cards))
+    require_recombining(shares, group.k)
     slots = []
     for card, share in zip(group.cards, shares, strict=True):
         commit = share_commit(core_hash, group.role, share)

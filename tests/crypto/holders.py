@@ -16,6 +16,8 @@ DEADLINE = datetime(2026, 12, 1, 17, 0, tzinfo=UTC)
 BIDDER = "siret:21350238800019"
 DOCUMENTS = (("offre/prix.csv", b"lot;prix\n1;42\n"), ("offre/vide.txt", b""), ("plan.bin", bytes(range(256)) * 200))
 
+_WITH_TRUSTEES = 3  # groups
+
 
 @dataclass(frozen=True)
 class Holders:
@@ -59,7 +61,7 @@ def make_holders(
     groups = [_group(Role.CUSTODIAN, k, custodian_keys), _group(Role.GATE, gates[0], gate_keys)]
     if trustees:
         groups.append(_group(Role.TRUSTEE, trustees[0], trustee_keys))
-    return Holders(_policy(tuple(groups), bool(trustees)), custodian_keys, gate_keys, trustee_keys)
+    return Holders(_policy(tuple(groups)), custodian_keys, gate_keys, trustee_keys)
 
 
 def _keys(role: Role, count: int) -> tuple[MasterKey, ...]:
@@ -83,7 +85,7 @@ def _card(role: Role, key: MasterKey) -> Card:
     )
 
 
-def _policy(groups: tuple[Group, ...], has_trustees: bool) -> Policy:
+def _policy(groups: tuple[Group, ...]) -> Policy:
     opens_at = DEADLINE + timedelta(hours=1)
     boxes = tuple(
         Box(
@@ -94,7 +96,7 @@ def _policy(groups: tuple[Group, ...], has_trustees: bool) -> Policy:
             not_before=opens_at,
             custodians=0,
             gates=1,
-            trustees=2 if has_trustees else None,
+            trustees=2 if len(groups) == _WITH_TRUSTEES else None,
         )
         for number, part in ((1, Part.TECHNICAL), (2, Part.FINANCIAL))
     )

@@ -123,20 +123,14 @@ def test_a_map_is_encoded_in_the_order_of_its_keys() -> None:
     assert encode({5: 0, 1: b"x"}) == bytes.fromhex("a2014178 0500".replace(" ", ""))
 
 
-class _Stranger(int):
-    """A subclass, as enums are: not exactly a number."""
-
-
-@pytest.mark.parametrize(
-    "value", [-1, 2**63, True, _Stranger(1), {24: 1}, {-1: 1}, {True: 1}, [[[[[[[[[[]]]]]]]]]], "\ud800"]
-)
+@pytest.mark.parametrize("value", [-1, 2**63, True, {24: 1}, {-1: 1}, {True: 1}, [[[[[[[[[[]]]]]]]]]], "\ud800"])
 def test_nothing_is_encoded_that_would_be_refused(value: Cbor) -> None:
     with pytest.raises(FormatError):
         encode(value)
 
 
 def test_other_types_are_not_encoded() -> None:
-    for value in (None, 1.5, {1, 2}, bytearray(b"x")):
+    for value in (None, 1.5, {1, 2}, datetime(2026, 1, 1, tzinfo=UTC), {(1,): 1}, object()):
         with pytest.raises(FormatError):
             encode(value)  # type: ignore[arg-type]
 
@@ -205,7 +199,7 @@ def test_texts_inside_the_rules_are_read() -> None:
 
 BAD_VALUES: dict[str, Callable[[], object]] = {
     "bytes for a number": lambda: require_uint(b"1"),
-    "a truth for a number": lambda: require_uint(True),
+    "a truth for a number": lambda: require_uint(value=True),
     "too small a number": lambda: require_uint(1, least=2),
     "too large a number": lambda: require_uint(3, most=2),
     "a text for bytes": lambda: require_bstr("x"),

@@ -9,7 +9,7 @@ import pytest
 
 from crypto.algorithms import HASH_SIZE, SLOT_SIZE
 from crypto.encoding import Cbor, encode, u16, u32
-from crypto.errors import FormatError, HoldersError, PolicyError
+from crypto.errors import DealtError, FormatError, HoldersError, PolicyError
 from crypto.header import (
     MAGIC,
     MAX_HEADER,
@@ -23,8 +23,10 @@ from crypto.header import (
     decode_header,
     parse_prefix,
     require_holders,
+    require_recombining,
 )
 from crypto.policy import Role
+from crypto.shares import split
 from tests.crypto.holders import Holders, head_of, make_holders
 
 HOLDERS = make_holders(trustees=(1, 2))
@@ -209,6 +211,16 @@ def test_custodians_and_trustees_get_shares_of_the_same_secret_dealt_afresh() ->
     assert secrets.of(Role.GATE) is secrets.gates
 
 
+@pytest.mark.proves("T22")
+def test_a_wrong_deal_is_noticed_before_it_is_sealed() -> None:
+    one, other = split(bytes(32), 2, 3), split(bytes(32), 2, 3)
+
+    for shares in ([one[0], one[1], other[2]], [other[0], one[1], one[2]]):
+        with pytest.raises(DealtError):
+            require_recombining(shares, 2)
+    require_recombining(one, 2)
+
+
 @pytest.mark.proves("KEY-07")
 def test_secrets_do_not_print_and_are_zeroed() -> None:
     secrets = Secrets(bytearray(b"o" * 32), bytearray(b"g" * 32))
@@ -216,4 +228,4 @@ def test_secrets_do_not_print_and_are_zeroed() -> None:
 
     secrets.close()
 
-    assert not any(secrets.custodians) and not any(secrets.gates)
+    assert not any(secrets.custodians + secrets.gates)

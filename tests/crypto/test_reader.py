@@ -22,7 +22,7 @@ from crypto.header import Core, EnvelopeKind, Header
 from crypto.manifest import MAX_MANIFEST, MAX_SEALED, Document, Manifest, padded_length, padme
 from crypto.reader import EnvelopeReader, bytes_reader, read_head
 from crypto.sealing import BodySealer, seal_whole
-from crypto.stream import CHUNK, HEAD_SIZE, SEALED_CHUNK, CobEncryptor
+from crypto.stream import BLOCK_CHUNKS, CHUNK, HEAD_SIZE, SEALED_CHUNK, CobEncryptor
 from tests.crypto.holders import BIDDER, DOCUMENTS, Holders, head_of, make_holders
 
 HOLDERS: Holders = make_holders(1, 1)
@@ -115,6 +115,17 @@ def test_padding_that_is_not_zero_is_refused(place: int) -> None:
 
     with pytest.raises(ManifestError, match="padding"):
         reading(of_manifest(manifest, padding=bytes(padding))).check(BIDDER)
+
+
+def test_padding_that_goes_on_in_the_next_block_is_checked_too() -> None:
+    content = bytes(BLOCK_CHUNKS * CHUNK - 10)
+    manifest = listing(Document("plan.bin", len(content), sha256(content)))
+    padding = bytearray(padded_length(len(content), len(manifest)) - len(content) - len(manifest) - 4)
+
+    assert reading(of_manifest(manifest, content, padding=bytes(padding))).check(BIDDER)
+    padding[-1] = 1
+    with pytest.raises(ManifestError, match="padding"):
+        reading(of_manifest(manifest, content, padding=bytes(padding))).check(BIDDER)
 
 
 @pytest.mark.proves("T35", "OPEN-15")

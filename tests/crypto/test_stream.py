@@ -279,6 +279,16 @@ def test_random_access_refuses_a_wrong_length_before_anything_else() -> None:
         ranged(sealed[:HEAD_SIZE])
 
 
+@pytest.mark.proves("T32")
+def test_a_head_that_is_cut_is_truncated() -> None:
+    sealed = seal(bytes(10))
+
+    with pytest.raises(TruncatedError):
+        require_commitment(KEY, CONTEXT, sealed[: HEAD_SIZE - 1])
+    with pytest.raises(TruncatedError):
+        CobRange(KEY, CONTEXT, lambda _at, _size: b"", len(sealed))
+
+
 @pytest.mark.proves("T31")
 def test_random_access_checks_the_chunks_it_reads_and_no_others() -> None:
     sealed = bytearray(seal(bytes(4 * CHUNK)))

@@ -60,8 +60,6 @@ def test_the_closing_signs_to_the_printed_line() -> None:
 
 
 def test_the_event_has_the_printed_leaf() -> None:
-    event = Event(
-        EventKind.ENVELOPE_SEALED, from_millis(1_800_000_000_000), protocol.counting(0x50, 16), sha256(b"D")
-    )
+    event = Event(EventKind.ENVELOPE_SEALED, from_millis(1_800_000_000_000), protocol.counting(0x50, 16), sha256(b"D"))
 
     assert leaf_data(event, protocol.counting(0, 32))[:16].hex() == LEAF
