@@ -66,8 +66,8 @@ if ! "$place/bin/python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2
     say "Making $place with $python"
     make_environment
 fi
-say "Installing $locked (about 130 packages, a few minutes the first time)"
+say "Installing $locked (over a hundred packages; a minute or more the first time)"
 install --require-hashes --no-deps -r requirements-build.txt
-install --require-hashes --no-deps --no-build-isolation -r "$locked"
+install --require-hashes --no-deps -r "$locked"
 install --no-deps --no-build-isolation --editable .
 cp "$locked" "$mark"
