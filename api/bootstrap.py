@@ -42,7 +42,9 @@ def compose(settings: Settings, *, clock: Clock | None = None) -> Works:
         crypto.errors.PassphraseError: the passphrase file is not that of the key files.
     """
     if settings.is_development:
-        warnings.warn("keys, authorities or clock are for development: nothing is promised", DevelopmentOnly, stacklevel=2)
+        warnings.warn(
+            "keys, authorities or clock are for development: nothing is promised", DevelopmentOnly, stacklevel=2
+        )
     clock = clock or SystemClock()
     passphrase = read_passphrase(settings.passphrase_file)
     service_keys = load_service_keys(settings.keys, passphrase, origin=settings.origin)
@@ -101,7 +103,9 @@ def read_passphrase(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8").rstrip("\n")
     except FileNotFoundError as error:
-        raise CannotStart(f"the passphrase file {path} is missing; it is made with the keys and must be kept") from error
+        raise CannotStart(
+            f"the passphrase file {path} is missing; it is made with the keys and must be kept"
+        ) from error
 
 
 def _access(settings: Settings, bucket: BucketAccess) -> S3Access:
@@ -121,7 +125,11 @@ def _anchors(settings: Settings) -> tuple[Anchor, ...]:
             for anchor in read_anchors(authority.anchor.read_bytes()):
                 found[anchor.hash] = anchor
         except FileNotFoundError as error:
-            raise CannotStart(f"the root of {authority.name} is missing: put its PEM file at {authority.anchor}") from error
+            raise CannotStart(
+                f"the root of {authority.name} is missing: put its PEM file at {authority.anchor}"
+            ) from error
     if len(found) < settings.quorum:
-        raise CannotStart(f"{settings.quorum} time authorities under different roots are needed, {len(found)} roots given")
+        raise CannotStart(
+            f"{settings.quorum} time authorities under different roots are needed, {len(found)} roots given"
+        )
     return tuple(found.values())

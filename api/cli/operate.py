@@ -21,7 +21,7 @@ from api.auth import DEFAULT_PLATFORM, ISSUER, Actor, Role, open_issuer
 from api.bootstrap import compose, read_passphrase
 from api.errors import ApiError
 from crypto.errors import CryptoError
-from crypto.policy_parts import person_id
+from crypto.policy import person_id
 from vault.errors import VaultError
 from vault.settings import Settings
 
