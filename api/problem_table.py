@@ -257,6 +257,18 @@ _OTHERS = (
         facts=("code",),
     ),
     Problem(
+        "notice-differs",
+        409,
+        (
+            "The notice names another policy than the one that custodians rehearsed and signed: this is fraud.",
+            "Do not contribute. Tell the buyer's fellow custodians by another way, and keep the printed notice.",
+        ),
+        (
+            "L'avis nomme une autre politique que celle que les détenteurs ont répétée et signée : il y a fraude.",
+            "N'apportez pas vos parts. Prévenez les autres détenteurs par une autre voie, et gardez l'avis imprimé.",
+        ),
+    ),
+    Problem(
         "time-unproven",
         503,
         (
@@ -312,6 +324,7 @@ PROBLEM_OF: Mapping[str, str] = {
     "invalid-input": "invalid-input",
     "wrong-state": "wrong-state",
     "not-ready": "not-ready",
+    "notice-differs": "notice-differs",
     "too-large": "too-large",
     "deposit-limit": "deposit-limit",
     "body-mismatch": "body-mismatch",

@@ -74,6 +74,12 @@ class WrongState(CallerError):
         self.needs = needs
 
 
+class NoticeDiffers(CallerError):
+    """The notice names another policy than the one in force, which custodians rehearsed: fraud (protocol 4.1)."""
+
+    code: ClassVar[str] = "notice-differs"
+
+
 class NotReady(CallerError):
     """Something others must do first is missing; `missing` names it."""
 

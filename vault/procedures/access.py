@@ -19,13 +19,13 @@ from crypto.errors import CryptoError
 from crypto.events import EventKind
 from crypto.policy import Card, Policy, Role
 from vault import journal
-from vault.errors import NotFound, NotReady
+from vault.errors import CallerError, NotFound, NotReady
 from vault.journal import Place
 from vault.models import BoxRow, Canary, HolderAct, PolicyRow, PolicyState, Procedure
 from vault.work import Work, Works
 
 NO_SUBJECT = bytes(32)
-Refused = TypeVar("Refused", CryptoError, NotFound)
+Refused = TypeVar("Refused", bound=CryptoError | CallerError)
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,12 @@ def require_custodian(works: Works, procedure_id: UUID, caller: Caller) -> Proce
         if cards_of(latest_policy(work, procedure.id)[1], caller):
             return procedure
     raise refusal(works, procedure, EventKind.ACCESS_REFUSED, NotFound())
+
+
+def of_buyer(work: Work, caller: Caller) -> list[Procedure]:
+    """All procedures of a buyer, newest first."""
+    own = select(Procedure).where(Procedure.platform == caller.platform, Procedure.siret == (caller.organisation or ""))
+    return list(work.session.exec(own.order_by(col(Procedure.created_at).desc())))
 
 
 def lock_procedure(work: Work, procedure_id: UUID, caller: Caller) -> Procedure:
