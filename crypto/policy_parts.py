@@ -2,7 +2,7 @@
 """What a policy is made of: cards, groups, boxes, limits (protocol 3.1, 3.3).
 
 Rules
-  1. A key id covers both keys of a card and nothing else; the person is set by the vault.
+  1. A key id covers both keys of a card and nothing else; the person in a card file is a claim.
   2. A group's cards are of its role, and no person stands twice in it.
   3. A box waits only for boxes with lower numbers.
 
@@ -12,7 +12,7 @@ Left to others: how the parts fit each other, and signatures (crypto.policy).
 import functools
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 
@@ -29,8 +29,6 @@ MIN_GROUPS = 2  # custodians and gates; trustees may follow
 MIN_QUORUM = 2  # protocol 2.7: q >= 2 always
 MAX_SEALED = 1 << 40  # protocol 3.4: sealed length at most 1 TiB
 MAX_DOCUMENTS = 65535  # protocol 3.4
-
-
 LOCAL_ISSUER = "bidvault:local"  # whose logins a deployment without an identity provider knows
 
 

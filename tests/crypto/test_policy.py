@@ -60,7 +60,7 @@ def test_a_person_is_one_by_issuer_and_subject() -> None:
     assert len({person_id("https://idp", "42"), person_id("https://idp4", "2"), person_id("https://idp", "43")}) == 3
 
 
-def test_a_card_file_carries_no_person() -> None:
+def test_a_card_file_carries_the_card_as_it_is() -> None:
     data = write_card_file(CARD)
 
     read = read_card_file(data)
