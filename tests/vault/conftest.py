@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Fixtures of the vault's tests: a world of one test's own."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from deploy.embedded import Addresses
+from tests.world.world import World
+
+
+@pytest.fixture
+def world(fresh_addresses: Addresses) -> Iterator[World]:
+    """A vault and its surroundings, nothing published yet."""
+    world = World(fresh_addresses)
+    yield world
+    world.close()
+
+
+@pytest.fixture
+def open_world(world: World) -> World:
+    """The same, with a procedure of two boxes that takes deposits; 1 of 2 custodians, so that it is quickly made."""
+    world.publish(world.draft(k=1, n=2))
+    return world
