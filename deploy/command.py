@@ -9,12 +9,14 @@ Rules
 
 import os
 import sys
+from collections.abc import Collection
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 
 ENVIRONMENT_FILE = "bidvault.env"
 VERBS = {
@@ -22,7 +24,7 @@ VERBS = {
     "demo": ("deploy.demo_command", "Watch real bids being sealed, kept shut, opened, proved and verified."),
     "deposit": ("api.cli.deposit", "Deposit an envelope."),
     "procedure": ("api.cli.procedure", "Create, publish, amend and end procedures; open boxes; download."),
-    "custodian": ("api.cli.custodian", "Make a key, rehearse, confirm, contribute, decide."),
+    "custodian": ("api.cli.custodian.commands", "Make a key, rehearse, confirm, contribute, decide."),
     "verify": ("api.cli.verify", "Check a receipt, a print or a package, without network and database."),
     "export": ("api.cli.archive", "Export an opened procedure as one package."),
     "token": ("api.cli.operate", "Issue a token of the local issuer."),
@@ -59,19 +61,21 @@ def of_vault(
 
 
 def main() -> None:
-    """The entry of the console script."""
+    """The entry of the console script: only the verb that was called is loaded."""
+    program({word for word in sys.argv[1:] if word in VERBS})()
+
+
+def program(loaded: Collection[str] = frozenset(VERBS)) -> TyperGroup:
+    """The command with all its verbs; those that are not to be loaded are only listed."""
     group = typer.main.get_group(root)
-    called = next((word for word in sys.argv[1:] if word in VERBS), None)
     for verb, (module, summary) in VERBS.items():
         if not _is_there(module):
             continue
-        if verb == called:
-            command = typer.main.get_command(import_module(module).app)
-            command.name = verb
-        else:
-            command = typer.main.get_command(_named_only(verb, summary))
+        app = import_module(module).app if verb in loaded else _named_only(verb, summary)
+        command = typer.main.get_command(app)
+        command.name = verb
         group.add_command(command, verb)
-    group()
+    return group
 
 
 def _named_only(verb: str, summary: str) -> typer.Typer:

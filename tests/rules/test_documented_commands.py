@@ -28,7 +28,7 @@ each_page = pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PA
 def program() -> Command:
     if importlib.util.find_spec("deploy.command") is None:
         pytest.skip("the command has not landed yet")
-    return _known(typer.main.get_command(importlib.import_module("deploy.command").app))
+    return _known(importlib.import_module("deploy.command").program())
 
 
 def _known(command: object) -> Command:
