@@ -9,6 +9,7 @@ Rules
 Left to others: opening slots and pinning (the custodian's tool), what follows (publication, amendment).
 """
 
+from contextlib import suppress
 from uuid import UUID
 
 from crypto.errors import CryptoError, PersonError, PolicyError, SignatureError
@@ -16,10 +17,11 @@ from crypto.events import EventKind
 from crypto.policy import Card, Policy
 from crypto.statement import Kind, parse_note, require_signers
 from vault import jobs, journal
-from vault.errors import WrongState
+from vault.errors import NotReady, WrongState
 from vault.models import HolderAct, PolicyState
 from vault.procedures import access
 from vault.procedures.access import Caller
+from vault.procedures.amendment import enact
 from vault.procedures.canaries import require_rehearsal
 from vault.procedures.enforcement import stored_note
 from vault.work import Work, Works
@@ -44,6 +46,8 @@ def rehearse(works: Works, caller: Caller, procedure_id: UUID, *, epoch: int, no
 def sign(works: Works, caller: Caller, procedure_id: UUID, *, epoch: int, note: bytes) -> Policy:
     """Take one custodian's signature on the policy in preparation; the same again changes nothing.
 
+    An amendment comes into force with the last signature needed.
+
     Raises:
         NotFound: no such policy for this caller.
         WrongState: this policy is not, or no longer, in preparation.
@@ -51,9 +55,13 @@ def sign(works: Works, caller: Caller, procedure_id: UUID, *, epoch: int, note: 
     """
     procedure = access.require_custodian(works, procedure_id, caller)
     try:
-        return _take_signature(works, caller, procedure_id, epoch=epoch, note=note)
+        policy = _take_signature(works, caller, procedure_id, epoch=epoch, note=note)
     except CryptoError as error:
         raise access.refusal(works, procedure, EventKind.ACCESS_REFUSED, error) from None
+    if epoch:
+        with suppress(NotReady):  # others have to sign too
+            enact(works, caller.platform, procedure_id)
+    return policy
 
 
 def _take_rehearsal(works: Works, caller: Caller, procedure_id: UUID, *, epoch: int, note: bytes) -> int:
@@ -77,7 +85,7 @@ def _take_rehearsal(works: Works, caller: Caller, procedure_id: UUID, *, epoch: 
 def _take_signature(works: Works, caller: Caller, procedure_id: UUID, *, epoch: int, note: bytes) -> Policy:
     given = parse_note(note, Kind.POLICY)
     with works.open() as work:
-        access.lock_procedure(work, procedure_id, caller)
+        procedure = access.lock_procedure(work, procedure_id, caller)
         row, policy = access.policy_row(work, procedure_id, epoch)
         if given.payload != row.payload:
             raise PolicyError("the signature is on another policy")
@@ -94,7 +102,7 @@ def _take_signature(works: Works, caller: Caller, procedure_id: UUID, *, epoch: 
             if card.verifier.name in names:
                 _act_of(work, policy, card, caller).signed_at = work.now
         if epoch:
-            jobs.queue(work, ENACT, str(procedure_id))
+            jobs.queue(work, ENACT, f"{procedure.platform}:{procedure_id}")
     return policy
 
 
