@@ -144,7 +144,7 @@ class Printed:
         event = Event(EventKind.DEPOSIT_RECEIVED, at, self.told.policy.procedure, self.record.imprint)
         return Registration(self.record, at, event, bytes(32), SERVICE).statement.signed_by(VAULT)
 
-    @property
+    @cached_property
     def evidence(self) -> ReceiptEvidence:
         """The file beside receipt and withdrawal."""
         return ReceiptEvidence(

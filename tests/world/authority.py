@@ -142,7 +142,7 @@ class SimulatedLine:
             return authority.answer(body)
         if authority is not None and authority.revocation_silent:
             raise AuthorityUnavailable((f"{address}: no answer in time",))
-        return pki.answer_address(address, body, at=authority.now if authority else datetime.now(UTC))
+        return pki.answer_address(address, body, at=authority.now if authority else self.authorities[0].clock())
 
 
 @dataclass
