@@ -78,7 +78,7 @@ def slug(heading: str) -> str:
 
 def commands(lines: Sequence[str], program: str) -> Iterator[tuple[str, ...]]:
     """The arguments of each call of a program; variables set before it and optional brackets are left out."""
-    for line in lines:
+    for line in (line for line in lines if program in line):
         words = [word.strip("[]") for word in shlex.split(line, comments=True)]
         while words and re.fullmatch(r"[A-Z_]+=\S*", words[0]):
             words.pop(0)

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Each command and each route that a document names exists, with the options that are shown; and none is left unsaid."""
+"""Each command and route that a document names exists, with the options that are shown; and no route is left unsaid."""
 
-import importlib
-import importlib.util
 import json
 import re
 from collections.abc import Iterator
@@ -12,6 +10,7 @@ import pytest
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup
 
+from deploy.command import program
 from tests.rules.documents import Page, commands, pages
 from tests.rules.requirements_register import ROOT
 
@@ -24,11 +23,9 @@ PLANNED: Final = frozenset({("recover",)})
 each_page = pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
 
 
-@pytest.fixture(scope="module")
-def program() -> Command:
-    if importlib.util.find_spec("deploy.command") is None:
-        pytest.skip("the command has not landed yet")
-    return _known(importlib.import_module("deploy.command").program())
+@pytest.fixture(scope="module", name="root")
+def _root() -> TyperGroup:
+    return program()
 
 
 def _known(command: object) -> Command:
@@ -36,9 +33,9 @@ def _known(command: object) -> Command:
     return command
 
 
-def _resolve(program: Command, words: tuple[str, ...]) -> tuple[Command, tuple[str, ...]]:
+def _resolve(root: Command, words: tuple[str, ...]) -> tuple[Command, tuple[str, ...]]:
     """The command that some words call, and the words that are left for it."""
-    found, rest = program, list(words)
+    found, rest = root, list(words)
     while isinstance(found, TyperGroup) and rest and not rest[0].startswith("-"):
         name = rest.pop(0)
         following = found.get_command(typer.Context(found), name)
@@ -53,9 +50,9 @@ def _options(command: Command) -> set[str]:
 
 
 @each_page
-def test_every_command_that_a_reader_types_exists_with_its_options(program: Command, page: Page) -> None:
+def test_every_command_that_a_reader_types_exists_with_its_options(root: Command, page: Page) -> None:
     for words in commands(page.typed, "bidvault"):
-        command, rest = _resolve(program, words)
+        command, rest = _resolve(root, words)
         shown = {word.split("=")[0] for word in rest if re.match(r"--?[a-z]", word)}
         assert shown - _options(command) == set(), f"{page.name}: bidvault {' '.join(words)}"
         if not isinstance(command, TyperGroup):
@@ -66,15 +63,15 @@ def test_every_command_that_a_reader_types_exists_with_its_options(program: Comm
 
 
 @each_page
-def test_every_command_that_a_text_mentions_exists(program: Command, page: Page) -> None:
+def test_every_command_that_a_text_mentions_exists(root: Command, page: Page) -> None:
     for words in commands(page.quoted, "bidvault"):
         if words and words not in PLANNED:
-            _resolve(program, tuple(word for word in words if re.fullmatch(r"-{0,2}[a-z][a-z-]*", word)))
+            _resolve(root, tuple(word for word in words if re.fullmatch(r"-{0,2}[a-z][a-z-]*", word)))
 
 
-def test_a_command_that_exists_is_no_longer_called_planned(program: Command) -> None:
-    assert isinstance(program, TyperGroup)
-    assert {words[0] for words in PLANNED} & set(program.list_commands(typer.Context(program))) == set()
+def test_a_command_that_exists_is_no_longer_called_planned(root: Command) -> None:
+    assert isinstance(root, TyperGroup)
+    assert {words[0] for words in PLANNED} & set(root.list_commands(typer.Context(root))) == set()
 
 
 def _operations() -> Iterator[tuple[str, str]]:
@@ -88,7 +85,7 @@ def _operations() -> Iterator[tuple[str, str]]:
 
 def _shape(path: str) -> str:
     """An address with the names of its variables left out."""
-    return re.sub(r"\{[^}]*\}", "{}", path.split("?")[0])
+    return re.sub(r"\{[^}]*\}", "{}", path.split("?", maxsplit=1)[0])
 
 
 def test_the_page_of_the_api_names_every_route_and_no_other() -> None:
