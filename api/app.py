@@ -18,6 +18,7 @@ from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 
 from api import health, problems
+from api.deposit import prints
 from api.deposit import routes as deposit
 from api.description import ANY_PROBLEM, describe
 from api.lingering import Lingering
@@ -25,7 +26,7 @@ from api.observing import Metrics, Observed
 from api.services import Services
 
 VERSION = "1"
-FACES: tuple[APIRouter, ...] = (deposit.router, health.router)
+FACES: tuple[APIRouter, ...] = (deposit.router, prints.router, health.router)
 """Every router there is; a new face enters here and nowhere else."""
 
 THREADS = 200  # handlers wait for stores and authorities, not for the processor

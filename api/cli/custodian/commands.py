@@ -23,7 +23,7 @@ from rich.table import Table
 
 from api.cli.custodian import acts
 from api.cli.custodian.memory import Pins
-from api.cli.custodian.remote import Vault, VaultRefused
+from api.cli.remote import Vault, VaultRefused
 from crypto.errors import CryptoError
 from crypto.keys.file import MasterKey, open_key_file
 from crypto.policy import LOCAL_ISSUER, Card, Policy, Role, person_id, write_card_file

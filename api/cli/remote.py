@@ -1,24 +1,26 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""The vault as a custodian's tool reaches it: bytes down, signed bytes up.
+"""The vault as commands reach it over HTTP, with one person's token.
 
 Rules
-  1. Nothing that comes down is believed: `acts` checks it.
-  2. A refusal is told in the server's words.
+  1. A refusal is told in the server's words, as one sentence.
+  2. What may be long is streamed; nothing is held that the caller does not ask for.
 
-Left to others: everything that is signed (acts).
+Left to others: what is believed of it (api.cli.custodian.acts), deposits (api.client).
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
+from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO, ClassVar
 
 import httpx2
 
 TIMEOUT = httpx2.Timeout(30, read=300)
+BLOCK = 1024 * 1024
 STATEMENT = {"Content-Type": "text/plain; charset=utf-8"}
 
 
@@ -30,7 +32,7 @@ class VaultRefused(Exception):
 
 @dataclass(frozen=True)
 class Vault:
-    """One vault and this person's token for it."""
+    """One vault, and a token for it."""
 
     url: str
     token: str = field(repr=False)
@@ -46,7 +48,7 @@ class Vault:
             answer = _answer(client.post(path, content=body, headers=STATEMENT))
         return dict(json.loads(answer.content)) if answer.content else {}
 
-    def post_json(self, path: str, body: dict[str, object]) -> bytes:
+    def post_json(self, path: str, body: Mapping[str, object]) -> bytes:
         """Send fields; the answer's bytes."""
         with self._client() as client:
             return _answer(client.post(path, json=body)).content
@@ -65,6 +67,18 @@ class Vault:
     def policies(self, procedure: str, *, last: int) -> list[bytes]:
         """The signed policies from epoch 0."""
         return [self.get(f"/v1/procedures/{procedure}/policies/{epoch}") for epoch in range(last + 1)]
+
+    def download(self, path: str, out: Path, *, progress: Callable[[int, int], None] = lambda _, __: None) -> None:
+        """Write what lies at an address to a file, whole or not at all; told bytes so far and in all (0: unknown)."""
+        partial = out.with_name(f".{out.name}.partial")
+        with self._client() as client, client.stream("GET", path) as answer, partial.open("wb") as file:
+            if answer.is_error:
+                answer.read()
+            whole = int(_answer(answer).headers.get("content-length", 0))
+            for block in answer.iter_bytes(BLOCK):
+                file.write(block)
+                progress(file.tell(), whole)
+        partial.replace(out)
 
     @contextmanager
     def _client(self) -> Iterator[httpx2.Client]:
