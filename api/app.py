@@ -23,6 +23,7 @@ from api.deposit import routes as deposit
 from api.description import ANY_PROBLEM, describe
 from api.lingering import Lingering
 from api.observing import Metrics, Observed
+from api.opening import procedures
 from api.services import Services
 
 VERSION = "1"

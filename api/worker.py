@@ -11,12 +11,13 @@ Left to others: what is due (vault.timers), the journeys (vault), starting the p
 
 import functools
 from collections.abc import Callable
+from uuid import UUID
 
 import structlog
 from procrastinate import App, PsycopgConnector
 
 from crypto.errors import CryptoError
-from vault import closing, sequencer, sweep, timers
+from vault import closing, procedures, sequencer, sweep, timers
 from vault.errors import VaultError
 from vault.opening import keying, offer, reading
 from vault.work import Works
@@ -44,6 +45,7 @@ def _add_acts(app: App, works: Works) -> None:
     acts: dict[str, Act] = {
         "close_box": lambda subject: closing.close(works, int(subject)),
         "close_admitted": lambda subject: closing.close_admitted(works, bytes.fromhex(subject)),
+        "enact_amendment": lambda subject: procedures.enact(works, UUID(subject)),
         "advance_opening": lambda subject: advance_opening(works, bytes.fromhex(subject)),
     }
     for name, act in acts.items():

@@ -76,6 +76,14 @@ def of_buyer(work: Work, caller: Caller) -> list[Procedure]:
     return list(work.session.exec(own.order_by(col(Procedure.created_at).desc())))
 
 
+def of_id(work: Work, procedure_id: UUID) -> Procedure:
+    """A procedure by its id alone, for the vault's own acts; NotFound."""
+    procedure = work.session.get(Procedure, procedure_id)
+    if procedure is None:
+        raise NotFound
+    return procedure
+
+
 def lock_procedure(work: Work, procedure_id: UUID, caller: Caller) -> Procedure:
     """The procedure, locked until the transaction ends: its acts follow each other; NotFound."""
     return _on_platform(work, procedure_id, caller, is_locked=True)

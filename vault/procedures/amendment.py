@@ -71,16 +71,16 @@ def amend(works: Works, caller: Caller, procedure_id: UUID, change: Change) -> P
         raise access.refusal(works, procedure, EventKind.ACCESS_REFUSED, error) from None
 
 
-def enact(works: Works, platform: str, procedure_id: UUID) -> Policy:
+def enact(works: Works, procedure_id: UUID) -> Policy:
     """Put a signed amendment in force; once in force, the same again changes nothing.
 
     Raises:
         NotReady: too few custodians have signed; `missing` says how many of each group.
         CryptoError: the gate refuses, or a box is closing by now; journaled, and the amendment is dropped.
     """
-    caller = Caller("vault", platform)
     with works.open() as work:
-        procedure = access.lock_procedure(work, procedure_id, caller)
+        procedure = access.of_id(work, procedure_id)
+        caller = Caller("vault", procedure.platform)
         row, policy = access.latest_policy(work, procedure_id)
         if row.state is not PolicyState.PREPARING or policy.epoch == 0:
             return policy

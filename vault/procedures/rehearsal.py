@@ -60,7 +60,7 @@ def sign(works: Works, caller: Caller, procedure_id: UUID, *, epoch: int, note: 
         raise access.refusal(works, procedure, EventKind.ACCESS_REFUSED, error) from None
     if epoch:
         with suppress(NotReady):  # others have to sign too
-            enact(works, caller.platform, procedure_id)
+            enact(works, procedure_id)
     return policy
 
 
@@ -85,7 +85,7 @@ def _take_rehearsal(works: Works, caller: Caller, procedure_id: UUID, *, epoch: 
 def _take_signature(works: Works, caller: Caller, procedure_id: UUID, *, epoch: int, note: bytes) -> Policy:
     given = parse_note(note, Kind.POLICY)
     with works.open() as work:
-        procedure = access.lock_procedure(work, procedure_id, caller)
+        access.lock_procedure(work, procedure_id, caller)
         row, policy = access.policy_row(work, procedure_id, epoch)
         if given.payload != row.payload:
             raise PolicyError("the signature is on another policy")
@@ -102,7 +102,7 @@ def _take_signature(works: Works, caller: Caller, procedure_id: UUID, *, epoch: 
             if card.verifier.name in names:
                 _act_of(work, policy, card, caller).signed_at = work.now
         if epoch:
-            jobs.queue(work, ENACT, f"{procedure.platform}:{procedure_id}")
+            jobs.queue(work, ENACT, str(procedure_id))
     return policy
 
 
