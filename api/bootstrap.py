@@ -18,12 +18,14 @@ from api.probes import probes
 from api.services import PublishedLimits, Services
 from crypto.certificates import Anchor, read_anchors
 from crypto.keys.file import open_key_file
+from crypto.seal import load_seal
 from vault import sequencer
 from vault.authorities import Authority, HttpLine, TimeAuthorities
 from vault.errors import CannotStart, DevelopmentOnly
 from vault.gate.keys import GateKeys
 from vault.gate.service import Gate
 from vault.keys import Keychain, load_service_keys, read_key
+from vault.prints.seal import PrintSeal
 from vault.settings import BucketAccess, Settings
 from vault.store.barrier import DiskBarrier, OutsidePromise
 from vault.store.s3 import S3Access
@@ -94,8 +96,25 @@ def services(works: Works) -> Services:
             max_documents=settings.max_documents,
             max_deposits=settings.max_deposits,
         ),
+        seal=print_seal(works),
         probes=probes(works),
     )
+
+
+def print_seal(works: Works) -> PrintSeal:
+    """The vault's seal of prints.
+
+    Raises:
+        CannotStart: its key or its chain is missing.
+        crypto.errors.PassphraseError: the passphrase file is not that of the seal.
+    """
+    keys = works.settings.keys
+    try:
+        pkcs8, chain = (keys / "seal.p8").read_bytes(), (keys / "seal.pem").read_bytes()
+    except FileNotFoundError as error:
+        raise CannotStart(f"the seal of prints is missing: put seal.p8 and its chain seal.pem into {keys}") from error
+    passphrase = read_passphrase(works.settings.passphrase_file)
+    return PrintSeal(load_seal(pkcs8, passphrase.encode(), chain), works.authorities)
 
 
 def read_passphrase(path: Path) -> str:

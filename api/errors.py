@@ -60,3 +60,15 @@ class TokenKeyError(ApiError):
     """The key of the token issuer is missing, broken, or does not open with this passphrase."""
 
     code: ClassVar[str] = "token-key"
+
+
+class NotThisReceipt(ApiError):
+    """Receipt, evidence, list of documents and secret do not belong together, or the receipt is not this vault's."""
+
+    code: ClassVar[str] = "not-this-receipt"
+
+
+class Busy(ApiError):
+    """As many as may run at once are running; the same request may be repeated."""
+
+    code: ClassVar[str] = "busy"

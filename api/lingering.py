@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""An answer that comes before its request is wholly read must reach a client that is still sending.
+"""Bodies at the edge: how long they may be, and answers that come before their request is wholly read.
 
 Rules
-  1. Such an answer says `Connection: close`; the rest of the body is read and dropped for a short while, so that the
-     connection ends in order and not by a reset that throws the answer away.
-  2. What is dropped is bounded in time and bytes; then the connection is closed whatever the client does.
+  1. A body is bounded, unless the route lifts the bound: it then streams, and is judged by its announcement.
+  2. An answer that comes before its request is wholly read must reach a client that is still sending: it says
+     `Connection: close`, and the rest of the body is read and dropped for a short while, so that the connection ends
+     in order and not by a reset that throws the answer away.
+  3. What is dropped is bounded in time and bytes; then the connection is closed whatever the client does.
 
 ASGI is asynchronous, so this is too; it waits for nothing but the client.
 """
@@ -12,9 +14,14 @@ ASGI is asynchronous, so this is too; it waits for nothing but the client.
 import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
+from http import HTTPStatus
 
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+BODY_LIMIT = 24 * 1024 * 1024  # bytes; a contribution has at most 16 MiB (protocol 3.8)
+_LIFTED = "bidvault.body.is_unbounded"
 PATIENCE = timedelta(seconds=10)
 PATIENCE_BYTES = 64 * 1024 * 1024
 
@@ -32,7 +39,7 @@ class Lingering:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        exchange = _Exchange(receive, send, has_body=_announces_body(scope))
+        exchange = _Exchange(scope, receive, send)
         await self.app(scope, exchange.receive, exchange.send)
         await exchange.end(self.patience, self.patience_bytes)
 
@@ -40,13 +47,30 @@ class Lingering:
 class _Exchange:
     """One request and its answer."""
 
-    def __init__(self, receive: Receive, send: Send, *, has_body: bool) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._scope = scope
         self._receive = receive
         self._send = send
-        self._is_unread = has_body
+        length = _length_of(scope)
+        self._left = BODY_LIMIT
+        self._is_too_long = length is not None and length > BODY_LIMIT
+        self._is_unread = length != 0
         self._is_held = False
 
     async def receive(self) -> Message:
+        """The next of the body, for the application; rule 1."""
+        if _LIFTED in self._scope:
+            return await self._take()
+        if self._is_too_long:
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        message = await self._take()
+        self._left -= len(message.get("body", b""))
+        self._is_too_long = self._left < 0
+        if self._is_too_long:
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        return message
+
+    async def _take(self) -> Message:
         message = await self._receive()
         if message["type"] == "http.disconnect" or not message.get("more_body", False):
             self._is_unread = False
@@ -67,12 +91,20 @@ class _Exchange:
             async with asyncio.timeout(patience.total_seconds()):
                 dropped = 0
                 while self._is_unread and dropped < patience_bytes:
-                    dropped += len((await self.receive()).get("body", b""))
+                    dropped += len((await self._take()).get("body", b""))
         except TimeoutError:
-            pass  # rule 2: closed below
+            pass  # rule 3: closed below
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def _announces_body(scope: Scope) -> bool:
-    headers = dict(scope["headers"])
-    return b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0"
+def _length_of(scope: Scope) -> int | None:
+    """The announced length of the body; None when it is sent without one."""
+    headers = Headers(scope=scope)
+    if "transfer-encoding" in headers:
+        return None
+    return int(headers.get("content-length", "0"))  # the server has checked that it is a number
+
+
+def lift_bound(scope: Scope) -> None:
+    """Say that this request's body streams and is bounded by what reads it."""
+    scope[_LIFTED] = True

@@ -79,6 +79,13 @@ INVALID_INPUT = Problem(
     ),
 )
 
+TOO_MANY_BYTES = Problem(
+    "too-many-bytes",
+    413,
+    ("The body is longer than this address takes.", "See the API's description; only deposits may be long."),
+    ("Le corps dépasse ce que cette adresse accepte.", "Voyez la description de l'API ; seuls les dépôts sont longs."),
+)
+
 _OTHERS = (
     Problem(
         "unauthenticated",
@@ -269,6 +276,24 @@ _OTHERS = (
         ),
     ),
     Problem(
+        "not-this-receipt",
+        422,
+        (
+            "Receipt, evidence, list of documents and deposit secret do not belong together.",
+            "Send all four as they were given; only receipts of this vault are printed here.",
+        ),
+        (
+            "L'accusé, ses preuves, la liste des documents et le secret de dépôt ne vont pas ensemble.",
+            "Envoyez les quatre tels quels ; seuls les accusés de ce coffre sont imprimés ici.",
+        ),
+    ),
+    Problem(
+        "busy",
+        503,
+        ("As many as may run at once are running.", "Repeat the same request in a few seconds."),
+        ("Le nombre maximal de traitements simultanés est atteint.", "Répétez la même requête dans quelques secondes."),
+    ),
+    Problem(
         "time-unproven",
         503,
         (
@@ -307,7 +332,8 @@ _OTHERS = (
 )
 
 PROBLEMS: Mapping[str, Problem] = {
-    problem.slug: problem for problem in (NOT_FOUND, METHOD_NOT_ALLOWED, INVALID_INPUT, *_OTHERS, INTERNAL)
+    problem.slug: problem
+    for problem in (NOT_FOUND, METHOD_NOT_ALLOWED, INVALID_INPUT, TOO_MANY_BYTES, *_OTHERS, INTERNAL)
 }
 
 PROBLEM_OF: Mapping[str, str] = {
@@ -318,6 +344,8 @@ PROBLEM_OF: Mapping[str, str] = {
     "body-malformed": "body-malformed",
     "announcement-refused": "announcement-refused",
     "token-key": "internal",
+    "not-this-receipt": "not-this-receipt",
+    "busy": "busy",
     # the vault's
     "not-found": "not-found",
     "not-allowed": "not-allowed",

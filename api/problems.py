@@ -24,14 +24,23 @@ from starlette.types import Scope
 
 from api.errors import ApiError
 from api.observing import log_fault
-from api.problem_table import INTERNAL, INVALID_INPUT, METHOD_NOT_ALLOWED, NOT_FOUND, PROBLEM_OF, PROBLEMS, Problem
+from api.problem_table import (
+    INTERNAL,
+    INVALID_INPUT,
+    METHOD_NOT_ALLOWED,
+    NOT_FOUND,
+    PROBLEM_OF,
+    PROBLEMS,
+    TOO_MANY_BYTES,
+    Problem,
+)
 from crypto.errors import CryptoError
 from vault.errors import InvalidInput, VaultError
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = timedelta(seconds=5)
 LANGUAGES = ("en", "fr")
-_OF_STATUS = {404: NOT_FOUND, 405: METHOD_NOT_ALLOWED, 400: INVALID_INPUT, 422: INVALID_INPUT}
+_OF_STATUS = {404: NOT_FOUND, 405: METHOD_NOT_ALLOWED, 413: TOO_MANY_BYTES, 400: INVALID_INPUT, 422: INVALID_INPUT}
 
 Facts = Mapping[str, "str | int | list[dict[str, str]]"]
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from api.auth import TokenVerifier
 from api.deposit.upload import Uploads
+from vault.prints.seal import PrintSeal
 from vault.work import Works
 
 
@@ -42,4 +43,5 @@ class Services:
     tokens: TokenVerifier
     uploads: Uploads
     limits: PublishedLimits
+    seal: PrintSeal
     probes: tuple[Probe, ...] = field(default=())

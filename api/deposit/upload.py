@@ -30,6 +30,7 @@ from starlette.requests import ClientDisconnect
 
 from api.auth import Clock
 from api.deposit.parts import PartsParser, boundary_of
+from api.lingering import lift_bound
 from vault.deposit.announcement import AnnouncedDocument, Piece
 from vault.errors import BodyBroken
 
@@ -284,6 +285,7 @@ def _zero(block: bytearray, size: int) -> None:
 async def uploaded(request: Request) -> AsyncIterator[Upload]:
     """The dependency of routes that take a body; name the caller's declaration before it."""
     uploads: Uploads = request.app.state.services.uploads
+    lift_bound(request.scope)
     async with uploads.receive(request.headers.get("content-type"), request.stream()) as upload:
         yield upload
 

@@ -22,6 +22,7 @@ from api.server import make_server
 from api.services import Probe, PublishedLimits, Services
 from crypto.errors import CryptoError
 from vault.errors import NotFound, TooLarge
+from vault.prints.seal import PrintSeal
 from vault.work import Works
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -63,6 +64,7 @@ class Frame:
             tokens=TokenVerifier(self.private.public_key(), self.clock),
             uploads=Uploads(self.clock, silence=self.silence),
             limits=LIMITS,
+            seal=cast("PrintSeal", object()),
             probes=self.probes,
         )
         return create_app(services, faces=self.faces)

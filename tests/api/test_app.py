@@ -16,8 +16,10 @@ PUBLIC = {
     ("/livez", "GET"),
     ("/readyz", "GET"),
     ("/v1/limits", "GET"),
+    ("/v1/receipts/pdf", "POST"),
 }
-"""Who calls these needs no token; whoever adds one says here why: health and limits name nothing of a procedure."""
+"""Who calls these needs no token; whoever adds one says here why: health and limits name nothing of a
+procedure, a receipt's holder sends all that its print says."""
 
 
 def test_only_these_routes_are_public() -> None:

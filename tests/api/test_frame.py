@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 from api import health
 from api.auth import Role
 from api.health import require_clock
+from api.lingering import BODY_LIMIT
 from api.observing import configure_logging
 from api.services import NotWell, Probe
 from tests.api.frame import NOON, Frame, Inbox
@@ -144,3 +145,19 @@ def test_documentation_comes_from_our_own_files() -> None:
         assert not re.search(r"""(?:src|href)=["']https?://""", text)
         for source in re.findall(r"""(?:src|href)=["'](/[^"']+)""", text):
             assert client.get(source).status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["application/json", "multipart/form-data; boundary=x"])
+@pytest.mark.parametrize("is_chunked", [False, True])
+def test_a_body_that_is_no_deposit_is_bounded(kind: str, *, is_chunked: bool) -> None:
+    long = b"x" * (BODY_LIMIT + 1)
+    content: bytes | Iterator[bytes] = (long[start : start + 2**20] for start in range(0, len(long), 2**20))
+    app = Frame().app()
+
+    @app.post("/probe")
+    def probe(words: list[str]) -> int:
+        return len(words)
+
+    got = TestClient(app).post("/probe", content=content if is_chunked else long, headers={"Content-Type": kind})
+    assert (got.status_code, got.json()["type"]) == (413, "urn:bidvault:problem:too-many-bytes")
+    assert TestClient(app).post("/probe", json=["a"]).json() == 1

@@ -41,7 +41,7 @@ def test_every_error_has_its_problem() -> None:
 
 
 def test_every_problem_is_the_answer_to_some_error() -> None:
-    assert set(PROBLEMS) - set(PROBLEM_OF.values()) == {"method-not-allowed"}
+    assert set(PROBLEMS) - set(PROBLEM_OF.values()) == {"method-not-allowed", "too-many-bytes"}
 
 
 def test_each_fact_is_an_attribute_of_its_errors() -> None:
