@@ -58,7 +58,7 @@ RANGES = (
     (0xFFFD, 0xFFFD),
 )
 _STARTS = [first for first, _last in RANGES]
-_PLAIN = re.compile("[^\\x20-\\x7e\\xa0-\\xac\\xae-\\xff\u2039\u203a\u2013\u2019\u2026\u202f]")
+_PLAIN = re.compile("[^\\x20-\\x7e\\xa0-\\xac\\xae-\\xff\u2039\u203a\u2013\u2019\u2026\u202f\u200b]")
 
 
 def is_displayable(character: str) -> bool:

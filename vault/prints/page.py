@@ -38,10 +38,10 @@ class Value:
 
     def to_json(self) -> Json:
         """For the page."""
-        text = displayable(self.text)
-        shown: dict[str, Json] = {"text": breakable(text) if self.kind == "path" else text, "kind": self.kind}
+        as_shown = {"path": shown_path, "code": displayable, "id": displayable, "digest": displayable}
+        shown: dict[str, Json] = {"text": as_shown.get(self.kind, shown_text)(self.text), "kind": self.kind}
         if self.note:
-            shown["note"] = displayable(self.note)
+            shown["note"] = shown_text(self.note)
         return shown
 
 
@@ -54,7 +54,7 @@ class Heading:
 
     def to_json(self) -> Json:
         """For the page."""
-        return {"kind": "heading", "text": displayable(self.text), "level": self.level}
+        return {"kind": "heading", "text": shown_text(self.text), "level": self.level}
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Banner:
 
     def to_json(self) -> Json:
         """For the page."""
-        return {"kind": "banner", "tone": self.tone, "head": displayable(self.head), "body": displayable(self.body)}
+        return {"kind": "banner", "tone": self.tone, "head": shown_text(self.head), "body": shown_text(self.body)}
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class Words:
 
     def to_json(self) -> Json:
         """For the page."""
-        return {"kind": self.kind, "text": displayable(self.text)}
+        return {"kind": self.kind, "text": shown_text(self.text)}
 
 
 Part: TypeAlias = Heading | Banner | Facts | Listing | Words
@@ -176,9 +176,10 @@ class Page:
             "lang": self.language,
             "title": displayable(self.title),
             "subject": displayable(self.subject),
+            "subject_shown": shown_text(self.subject),
             "author": displayable(self.author),
             "date": {name: getattr(at, name) for name in ("year", "month", "day", "hour", "minute", "second")},
-            "header": [displayable(text) for text in self.header],
+            "header": [clipped(self.header[0], 60), clipped(self.header[1], 40)],
             "footer": displayable(self.footer),
             "footer_code": self.footer_code,
             "page_word": self.page_word,
@@ -187,10 +188,23 @@ class Page:
         }
 
 
-def breakable(path: str) -> str:
-    """A path that may break behind a separator, and anywhere in what is too long for a line."""
-    wide = "".join(f"{one}{_BREAK}" if one in "/_-.," else one for one in path)
-    return _LONG.sub(lambda run: _BREAK.join(run[0][at : at + _RUN] for at in range(0, len(run[0]), _RUN)), wide)
+def shown_text(text: str) -> str:
+    """A text as the fonts can show it; what is too long for a line may break anywhere."""
+    return _wrapped(displayable(text))
+
+
+def shown_path(path: str) -> str:
+    """The same for a path, which may break behind each separator."""
+    return _wrapped("".join(f"{one}{_BREAK}" if one in "/_-.," else one for one in displayable(path)))
+
+
+def _wrapped(text: str) -> str:
+    return _LONG.sub(lambda run: _BREAK.join(run[0][at : at + _RUN] for at in range(0, len(run[0]), _RUN)), text)
+
+
+def clipped(text: str, most: int) -> str:
+    """A text cut to what the edge of a page has room for."""
+    return displayable(text if len(text) <= most else f"{text[: most - 1]}…")
 
 
 def set_page(page: Page) -> bytes:

@@ -26,7 +26,7 @@ NOTE_TYPE = "text/plain"
 BINARY_TYPE = "application/octet-stream"
 STATEMENT_FILE = "statement.note"  # the name by which `bidvault verify` finds what a print stands for
 COMMON_LOT = "all"  # what is common to all lots
-MAX_ROWS = 5000  # of one listing; beyond it a print is no longer for reading, and the attached file has all
+MAX_ROWS = 2000  # of one listing; beyond it a print is no longer for reading, and the attached file has all
 COMMAND = "bidvault verify {kind}.pdf --trust {trust}/"
 
 
