@@ -17,9 +17,10 @@ import structlog
 from procrastinate import App, PsycopgConnector
 
 from crypto.errors import CryptoError
-from vault import closing, procedures, sequencer, sweep, timers
+from vault import closing, printing, procedures, sequencer, sweep, timers
 from vault.errors import VaultError
 from vault.opening import keying, offer, reading
+from vault.prints import PrintSeal
 from vault.work import Works
 
 EVERY_FEW_SECONDS = "* * * * * */5"
@@ -33,11 +34,11 @@ log = structlog.get_logger("worker")
 Act = Callable[[str], object]
 
 
-def make_app(works: Works, conninfo: str) -> App:
+def make_app(works: Works, conninfo: str, *, seal: PrintSeal) -> App:
     """The job application over one vault."""
     app = App(connector=PsycopgConnector(conninfo=conninfo))
     _add_acts(app, works)
-    _add_timers(app, works)
+    _add_timers(app, works, seal)
     return app
 
 
@@ -52,9 +53,10 @@ def _add_acts(app: App, works: Works) -> None:
         app.task(_acting(name, act), name=name, queue="acts")
 
 
-def _add_timers(app: App, works: Works) -> None:
+def _add_timers(app: App, works: Works, seal: PrintSeal) -> None:
     timed: dict[str, tuple[str, Callable[[], object]]] = {
         "tick": (EVERY_FEW_SECONDS, lambda: tick(works)),
+        "print_due": (EVERY_FEW_SECONDS, lambda: printing.print_due(works, seal)),
         "sweep_received": (EVERY_MINUTE, lambda: sweep.received(works)),
         "sweep_remains": (EVERY_NIGHT, lambda: sweep_remains(works)),
     }

@@ -45,7 +45,7 @@ def run_worker(works: Works) -> None:
     """Run jobs and timers until a signal comes."""
     sys.setswitchinterval(SWITCH_INTERVAL)
     conninfo = works.settings.database_url.get_secret_value().replace("postgresql+psycopg://", "postgresql://", 1)
-    app = worker.make_app(works, conninfo)
+    app = worker.make_app(works, conninfo, seal=bootstrap.print_seal(works))
     app.run_worker(
         concurrency=WORKER_THREADS, name=f"worker-{os.getpid()}", shutdown_graceful_timeout=GOODBYE, listen_notify=True
     )

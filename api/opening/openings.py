@@ -30,9 +30,11 @@ from api.opening.opening_schemas import (
     OpeningWanted,
 )
 from api.opening.ranges import ByteRange, parse_range
-from vault import decisions
+from crypto.statement import Kind, parse_note
+from vault import decisions, printing
 from vault.errors import InvalidInput
 from vault.opening import contributing, documents, due, keying, offer, showing
+from vault.prints import Language
 from vault.procedures import Caller, access
 
 router = APIRouter(tags=["opening"])
@@ -45,6 +47,8 @@ Buyer = Annotated[Actor, Depends(allow(Role.BUYER))]
 Custodian = Annotated[Actor, Depends(allow(Role.CUSTODIAN))]
 Party = Annotated[Actor, Depends(allow(Role.BUYER, Role.CUSTODIAN, Role.AUDITOR))]
 Note = Annotated[bytes, Body(media_type="text/plain", description="The signed statement.")]
+PDF = "application/pdf"
+_PDF = {200: {"content": {PDF: {}}, "description": "The sealed print."}}
 _NOTE = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "The signed statement."}}
 
 
@@ -136,6 +140,26 @@ def get_closing(actor: Party, services: ServicesOf, procedure: UUID, box: int) -
     """The signed closing of a box."""
     require_party(services, actor, procedure)
     return Response(showing.closing_note(services.works, actor.platform, procedure, box), media_type=STATEMENT)
+
+
+@router.get(f"{OPENING}/minutes.pdf", response_class=Response, responses=_PDF)
+def get_minutes_print(
+    actor: Party, services: ServicesOf, opening: str, language: Language = Language.FRENCH
+) -> Response:
+    """The print of the minutes, sealed; made within seconds of them."""
+    found = printing.minutes_id(services.works, opening_id(services, actor, opening))
+    return Response(printing.stored(services.works, found, language), media_type=PDF)
+
+
+@router.get(f"{PROCEDURE}/boxes/{{box}}/closing.pdf", response_class=Response, responses=_PDF)
+def get_closing_print(
+    actor: Party, services: ServicesOf, procedure: UUID, box: int, language: Language = Language.FRENCH
+) -> Response:
+    """The print of a box's closing list, sealed; made within seconds of it."""
+    require_party(services, actor, procedure)
+    note = showing.closing_note(services.works, actor.platform, procedure, box)
+    found = parse_note(note, Kind.CLOSING).id
+    return Response(printing.stored(services.works, found, language), media_type=PDF)
 
 
 @router.post(f"{PROCEDURE}/decisions/draft", response_class=Response, responses=_NOTE)

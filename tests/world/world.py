@@ -21,10 +21,10 @@ from crypto.keys.file import MasterKey
 from crypto.policy import Part, Policy, Role
 from crypto.statement import Kind, Statement
 from deploy.embedded import Addresses
-from deploy.embedded.stack import S3Credentials
 from tests.world import pki
 from tests.world.authority import TimeWorld
 from tests.world.custodian import Custodian
+from tests.world.store import MemoryKeyStore, MemoryObjectStore
 from vault import closing, withdrawal
 from vault.deposit.announcement import AnnouncedDocument, DepositRequest, Piece
 from vault.deposit.journey import deposit
@@ -39,11 +39,6 @@ from vault import procedures
 from vault.procedures import Caller
 from vault.procedures.plan import LotDraft, PartDraft, ProcedureDraft
 from vault.receiving import Acknowledgement
-from vault.store import KeyStore, ObjectStore
-from vault.store.barrier import OutsidePromise
-from vault.store.s3 import S3Access
-from vault.store.s3_keys import S3KeyStore
-from vault.store.s3_objects import S3ObjectStore
 from vault.settings import Authority, BucketAccess, Settings
 from vault.work import Works, connect
 
@@ -102,7 +97,8 @@ class World:
         self.time = TimeWorld()
         self.clock = MovableClock(self.time)
         self.gate_clock = MovableClock(self.time)
-        self.store, self.key_store = _stores(addresses, self.clock)
+        self.store = MemoryObjectStore(clock=self.clock.now)
+        self.key_store = MemoryKeyStore()
         self.home = Path(mkdtemp(prefix="bidvault-world-"))
         self.engines = [connect(addresses.database_url, pool_size=4), connect(addresses.gate_database_url, pool_size=2)]
         self.works = self.start()
@@ -310,15 +306,6 @@ class Deposited:
 
     id: UUID
     acknowledgement: Acknowledgement
-
-
-def _stores(addresses: Addresses, clock: MovableClock) -> tuple[ObjectStore, KeyStore]:
-    def access(bucket: str, who: S3Credentials) -> S3Access:
-        return S3Access(addresses.s3_endpoint, bucket, who.access_key, who.secret_key, region=addresses.s3_region)
-
-    barrier = OutsidePromise()
-    objects = S3ObjectStore(access(addresses.object_bucket, addresses.vault), clock=clock.now, barrier=barrier)
-    return objects, S3KeyStore(access(addresses.key_bucket, addresses.keys), barrier=barrier)
 
 
 def _settings(home: Path) -> Settings:
