@@ -23,11 +23,11 @@ from api.deposit import routes as deposit
 from api.description import ANY_PROBLEM, describe
 from api.lingering import Lingering
 from api.observing import Metrics, Observed
-from api.opening import procedures
+from api.opening import openings, procedures
 from api.services import Services
 
 VERSION = "1"
-FACES: tuple[APIRouter, ...] = (deposit.router, prints.router, health.router)
+FACES: tuple[APIRouter, ...] = (procedures.router, deposit.router, prints.router, openings.router, health.router)
 """Every router there is; a new face enters here and nowhere else."""
 
 THREADS = 200  # handlers wait for stores and authorities, not for the processor
