@@ -43,7 +43,8 @@ LOOPBACK = "127.0.0.1"
 START_PATIENCE = 30.0  # seconds; it takes about 2 where nothing else runs
 _PAUSE = 0.05  # seconds between two looks at a starting child
 _NAMES = {"a": "Test time authority A", "b": "Test time authority B"}
-_UNSEEN = ("foreign-root", "tsa-foreign", "ocsp-foreign")  # for tests in process; never served
+# For tests in process; never served.
+_UNSEEN = ("foreign-root", "tsa-foreign", "ocsp-foreign", "deep-ca", "tsa-deep", "ocsp-deep")
 FAKE_TIME_HEADER = "X-Certomancer-Fake-Time"  # understood only when time may be moved
 
 

@@ -3,7 +3,7 @@
 
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -30,7 +30,18 @@ from crypto.errors import (
     UnprovenSignatureError,
     UnprovenTimestampError,
 )
-from crypto.pades import SealKey, SealTime, VerifiedPdf, load_seal, read_attachments, sign_pdf, verify_pdf
+from crypto.pades import (
+    MAX_ATTACHED,
+    MAX_ATTACHMENTS,
+    MAX_PDF,
+    SealKey,
+    SealTime,
+    VerifiedPdf,
+    load_seal,
+    read_attachments,
+    sign_pdf,
+    verify_pdf,
+)
 from tests.world import pki
 from tests.world.authority import SimulatedAuthority
 from vault.errors import AuthorityUnavailable
@@ -205,6 +216,74 @@ def test_what_is_no_pdf_is_refused(junk: bytes) -> None:
         read_attachments(junk)
     with pytest.raises(FormatError):
         sign_pdf(junk, seal(), stamp=stamper(), at=NOON, reason="receipt")
+
+
+def test_an_encrypted_file_is_refused() -> None:
+    out = BytesIO()
+    with pikepdf.open(BytesIO(unsigned())) as pdf:
+        pdf.save(out, encryption=pikepdf.Encryption(owner="o", user=""))
+    with pytest.raises(FormatError, match="encrypted"):
+        verify(out.getvalue())
+
+
+def test_a_file_larger_than_any_print_is_refused_unread() -> None:
+    with pytest.raises(FormatError, match="at most"):
+        read_attachments(bytes(MAX_PDF + 1))
+
+
+def test_a_signature_of_another_form_is_refused() -> None:
+    other = signed().replace(b"/ETSI.CAdES.detached", b"/adbe.pkcs7.detached")
+    with pytest.raises(FormatError, match="PAdES"):
+        verify(other)
+
+
+def test_one_name_for_two_attached_files_is_refused() -> None:
+    with pytest.raises(FormatError, match="twice"):
+        read_attachments(attached([("a", b"1"), ("a", b"2")]))
+
+
+def test_more_attached_files_than_allowed_are_refused() -> None:
+    with pytest.raises(FormatError, match="too many"):
+        read_attachments(attached([(f"{place:03}", b"x") for place in range(MAX_ATTACHMENTS + 1)]))
+
+
+def test_attached_files_beyond_the_limit_are_refused() -> None:
+    with pytest.raises(FormatError, match="larger"):
+        read_attachments(attached([("a", bytes(MAX_ATTACHED)), ("b", b"1")]))
+
+
+def test_a_tree_of_names_that_leads_back_to_itself_is_refused() -> None:
+    pdf = pikepdf.open(BytesIO(attached([("a", b"1")])))
+    tree = pdf.make_indirect(pdf.Root.Names.EmbeddedFiles)
+    tree.Kids = pikepdf.Array([tree])
+    pdf.Root.Names.EmbeddedFiles = tree
+    out = BytesIO()
+    pdf.save(out)
+    with pytest.raises(FormatError):
+        read_attachments(out.getvalue())
+
+
+def test_attached_files_are_found_below_the_first_level_of_names() -> None:
+    pdf = pikepdf.open(BytesIO(attached([("a", b"1"), ("b", b"2")])))
+    leaf = pdf.make_indirect(pdf.Root.Names.EmbeddedFiles)
+    pdf.Root.Names.EmbeddedFiles = pikepdf.Dictionary(Kids=pikepdf.Array([leaf]))
+    out = BytesIO()
+    pdf.save(out)
+    assert read_attachments(out.getvalue()) == {"a": b"1", "b": b"2"}
+
+
+def attached(files: Sequence[tuple[str, bytes]]) -> bytes:
+    """A PDF with these files in its tree of names, as they come."""
+    pdf = pikepdf.new()
+    names = pikepdf.Array()
+    for name, content in files:
+        stream = pdf.make_indirect(pikepdf.Stream(pdf, content))
+        names.append(pikepdf.String(name))
+        names.append(pdf.make_indirect(pikepdf.Dictionary(F=name, EF=pikepdf.Dictionary(F=stream))))
+    pdf.Root.Names = pikepdf.Dictionary(EmbeddedFiles=pikepdf.Dictionary(Names=names))
+    out = BytesIO()
+    pdf.save(out)
+    return out.getvalue()
 
 
 def test_a_verified_pdf_cannot_be_made_without_the_checks() -> None:

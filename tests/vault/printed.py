@@ -29,6 +29,7 @@ from tests.crypto.holders import DEADLINE
 from tests.crypto.procedure import VAULT, Sealed, Told, holders
 from tests.world import pki
 from tests.world.authority import SimulatedAuthority
+from vault.lifecycle import Reason
 from vault.prints import ClosedBox, MinutedOpening, OpenedEnvelope
 
 SECRET = bytes(range(32))
@@ -80,7 +81,7 @@ class Printed:
     documents: Sequence[Document] = DOCUMENTS
     bidder: str = BIDDER
     verdict: Verdict = Verdict.IN_TIME
-    reason: str = "token-before-deadline"
+    reason: str = Reason.STAMPED_BEFORE_DEADLINE
     level: int = 1
     before: timedelta = timedelta(hours=1, minutes=12, seconds=2, milliseconds=750)
 

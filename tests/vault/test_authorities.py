@@ -3,7 +3,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,12 +11,13 @@ import httpx2
 import pytest
 
 from crypto.certificates import chain_to_anchor, read_anchors, read_certificates
+from crypto.errors import SignatureError, UnprovenTimestampError
 from crypto.pades import load_seal, sign_pdf, verify_pdf
 from crypto.timestamp import build_request, judge_token, token_certificates, token_of
 from deploy.authorities import Authorities, AuthorityAddresses, ask_time, write_seal, write_trust
 from tests.crypto.test_pades import unsigned
 from tests.world import pki
-from tests.world.authority import SimulatedLine, TimeWorld
+from tests.world.authority import SimulatedAuthority, SimulatedLine, TimeWorld
 from vault.authorities import Authority, HttpLine, Stamp, TimeAuthorities
 from vault.errors import AuthorityUnavailable, TimeUnproven
 
@@ -192,6 +193,48 @@ def test_one_lying_authority_does_not_make_our_clock_look_wrong(world: TimeWorld
     world.a.ahead = timedelta(hours=3)
     world.authorities.stamp_by(IMPRINT, quorum=2)
     assert world.authorities.distance() == timedelta(0)
+
+
+def deep(world: TimeWorld) -> tuple[SimulatedAuthority, TimeAuthorities]:
+    """An authority whose certificate a CA between root and leaf issued, as those in use are."""
+    authority = SimulatedAuthority("deep", world.clock, carried=("deep-ca",))
+    asking = TimeAuthorities(
+        [Authority("deep", authority.address)],
+        line=SimulatedLine((authority,)),
+        anchors=[pki.anchor("foreign")],
+        clock=world.clock,
+    )
+    return authority, asking
+
+
+@pytest.mark.proves("TIME-03")
+def test_a_longer_chain_verifies_with_the_state_of_each_certificate_in_it(world: TimeWorld) -> None:
+    _, asking = deep(world)
+    stamp = asking.stamp(IMPRINT)
+    assert len(stamp.evidence.ocsps) == 2
+    judged = judge_token(stamp.verified.token, IMPRINT, anchors=[pki.anchor("foreign")], evidence=stamp.evidence)
+    assert judged.anchor_hash == pki.anchor("foreign").hash
+    halved = replace(stamp.evidence, ocsps=stamp.evidence.ocsps[:1])
+    with pytest.raises(UnprovenTimestampError):
+        judge_token(stamp.verified.token, IMPRINT, anchors=[pki.anchor("foreign")], evidence=halved)
+
+
+@pytest.mark.proves("TIME-03")
+def test_a_chain_with_a_missing_link_gives_no_token(world: TimeWorld) -> None:
+    authority, asking = deep(world)
+    authority.carried = ()
+    with pytest.raises(AuthorityUnavailable, match="chain"):
+        asking.stamp(IMPRINT)
+
+
+@pytest.mark.proves("TIME-03")
+def test_a_leaf_cannot_stand_in_for_a_ca() -> None:
+    """The chain is followed only through certificates that may issue."""
+    with pytest.raises(SignatureError):
+        chain_to_anchor(
+            [pki.certificate("tsa-deep"), pki.certificate("ocsp-deep"), pki.certificate("tsa-foreign")],
+            anchors=[pki.anchor("foreign")],
+        )
 
 
 @dataclass

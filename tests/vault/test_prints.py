@@ -30,10 +30,11 @@ from crypto.manifest import documents_tag
 from crypto.pades import load_seal, read_attachments, verify_pdf
 from crypto.receipt_evidence import ReceiptEvidence, check_receipt
 from crypto.statement import Kind, parse_note
-from tests.vault.printed import BIDDER, DOCUMENTS, SECRET, Printed, document, told
+from tests.vault.printed import BIDDER, DOCUMENTS, SECRET, Printed, as_printed, document, told
 from tests.world import pki
 from tests.world.authority import TimeWorld
 from vault.errors import AuthorityUnavailable
+from vault.lifecycle import Reason
 from vault.prints import (
     Language,
     MinutedOpening,
@@ -199,12 +200,12 @@ def test_a_receipt_has_the_five_mentions() -> None:
 @pytest.mark.parametrize(
     ("verdict", "reason", "words"),
     [
-        (Verdict.IN_TIME, "last-byte-before-deadline", ("Reçu dans les délais", "Received in time")),
-        (Verdict.LATE, "after-deadline", ("Reçu hors délai", "Received late")),
-        (Verdict.REVIEW, "undecided", ("délai à examiner", "to be reviewed")),
+        (Verdict.IN_TIME, Reason.LAST_BYTE_BEFORE_DEADLINE, ("Reçu dans les délais", "Received in time")),
+        (Verdict.LATE, Reason.AFTER_DEADLINE, ("Reçu hors délai", "Received late")),
+        (Verdict.REVIEW, Reason.UNDECIDED, ("délai à examiner", "to be reviewed")),
     ],
 )
-def test_every_verdict_gets_its_receipt_and_says_so(verdict: Verdict, reason: str, words: tuple[str, str]) -> None:
+def test_every_verdict_gets_its_receipt_and_says_so(verdict: Verdict, reason: Reason, words: tuple[str, str]) -> None:
     printed = Printed(told_once().told, verdict=verdict, reason=reason)
     assert words[0] in text_of(receipt(printed))
     assert words[1] in text_of(receipt(printed, ENGLISH))
@@ -284,6 +285,29 @@ def test_every_character_said_to_have_a_glyph_has_one() -> None:
     assert all(displayable(one) == one for one in every)
     page = Page("fr", "t", "s", "a", pki.Clock().now, ("", ""), "", "", "", lines, ())
     assert set_page(page).startswith(b"%PDF")
+
+
+def test_letters_that_still_cannot_be_shown_do_not_stop_a_print() -> None:
+    page = Page("fr", "t", "s", "a", pki.Clock().now, ("", ""), "", "", "\u4e2d", (Words("Łódź"),), ())
+    assert set_page(page).startswith(b"%PDF")
+
+
+@needs_text
+def test_an_empty_closing_and_an_opening_without_reservation_are_printed() -> None:
+    printed = told_once()
+    empty = printed.closed([])
+    assert "Aucun pli." in text_of(print_closing(empty, printed.policies, language=FRENCH))
+    assert "Plis ouverts" in text_of(print_minutes(printed.minuted(empty), printed.policies, language=FRENCH))
+
+
+@needs_text
+def test_a_supplementary_closing_names_its_decision() -> None:
+    printed = told_once()
+    closed = printed.told.supplementary(printed.told.seal())
+    assert closed.decision is not None
+    text = text_of(print_closing(as_printed(printed.told, closed), printed.policies, language=ENGLISH))
+    assert "Supplementary list by decision" in text
+    assert closed.decision.id.hex() in text
 
 
 @every_print

@@ -42,6 +42,7 @@ class SimulatedAuthority:
         slow_by: how long it takes; beyond the asker's patience there is no answer.
         revocation_silent: its OCSP responder and CRL give no answer.
         label: which certificate and key it signs with.
+        carried: labels of further certificates that its tokens carry.
         wrong_nonce, wrong_imprint, trailing: what it answers wrongly.
         asked: the queries it got.
     """
@@ -55,6 +56,7 @@ class SimulatedAuthority:
     slow_by: timedelta = timedelta(0)
     revocation_silent: bool = False
     label: str = ""
+    carried: tuple[str, ...] = ()
     policy: str = POLICY
     wrong_nonce: bool = False
     wrong_imprint: bool = False
@@ -94,7 +96,7 @@ class SimulatedAuthority:
     def token(self, imprint: bytes, *, nonce: int | None = None) -> bytes:
         """A token over a digest, DER."""
         content = self._content(imprint, nonce)
-        return _signed(content, label=self.label, at=self.now)
+        return _signed(content, label=self.label, carried=self.carried, at=self.now)
 
     def evidence(self, *, at: datetime | None = None) -> RevocationEvidence:
         """Revocation data for its certificate, made now or at another time."""
@@ -177,7 +179,7 @@ def _accuracy(stated: timedelta) -> dict[str, int]:
     return {name: number for name, number in parts.items() if number}
 
 
-def _signed(content: bytes, *, label: str, at: datetime) -> bytes:
+def _signed(content: bytes, *, label: str, carried: tuple[str, ...], at: datetime) -> bytes:
     """TSTInfo signed as CMS with ESSCertIDv2, the authority's certificate inside (RFC 3161, RFC 5816)."""
     certificate = x509.Certificate.load(pki.certificate(label))
     identifier = tsp.ESSCertIDv2({"cert_hash": hashlib.sha256(certificate.dump()).digest()})
@@ -211,7 +213,7 @@ def _signed(content: bytes, *, label: str, at: datetime) -> bytes:
             "version": "v3",
             "digest_algorithms": [digest],
             "encap_content_info": {"content_type": "tst_info", "content": cms.ParsableOctetString(content)},
-            "certificates": [certificate],
+            "certificates": [*(x509.Certificate.load(pki.certificate(one)) for one in carried), certificate],
             "signer_infos": [signer],
         }
     )

@@ -20,6 +20,7 @@ from crypto.manifest import Document, tag_key
 from crypto.policy_parts import Box
 from crypto.receipt_evidence import CheckedReceipt, ReceiptEvidence, require_documents
 from crypto.statement import Kind, Statement
+from vault.lifecycle import Reason
 from vault.prints.page import Attachment, Banner, Facts, Heading, Part, Value, Words
 from vault.prints.parts import (
     BINARY_TYPE,
@@ -46,7 +47,12 @@ from vault.prints.words import Language, fill, number
 
 DOCUMENTS_FILE = "documents.cbor"  # {1 tag key, 2 [[path, size, sha256]…]}: lets anyone check the list printed
 EVIDENCE_FILE = "receipt.evidence"
-_REASONS = ("token-before-deadline", "last-byte-before-deadline", "after-deadline", "undecided")
+_REASONS = (  # in the order of `Phrases.reasons`
+    Reason.STAMPED_BEFORE_DEADLINE,
+    Reason.LAST_BYTE_BEFORE_DEADLINE,
+    Reason.AFTER_DEADLINE,
+    Reason.UNDECIDED,
+)
 _TONES = {Verdict.IN_TIME: "good", Verdict.LATE: "bad", Verdict.REVIEW: "warn"}
 
 
@@ -198,7 +204,7 @@ def _deposit(checked: CheckedReceipt) -> DepositRecord:
 def _verdict(heads: tuple[str, str], ruling: Ruling, words: Phrases) -> Banner:
     """The verdict with the case that gave it."""
     head, body = heads
-    because = words.reasons[_REASONS.index(ruling.reason)] if ruling.reason in _REASONS else ruling.reason
+    because = words.reasons[_REASONS.index(Reason(ruling.reason))] if ruling.reason in _REASONS else ruling.reason
     return Banner(_TONES[ruling.verdict], head, f"{fill(body)} {fill(because)}")
 
 
