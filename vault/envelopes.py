@@ -103,10 +103,11 @@ class Wanted:
 
 def find_own(works: Works, work: Work, wanted: Wanted) -> tuple[Kept, Addressed] | None:
     """A depositor's own envelope and its box; None for everyone else, whatever the reason."""
-    kept = find(works, work, wanted.envelope_id, procedure=wanted.procedure)
-    if kept is None:
-        return None
     try:
+        _procedure(work, wanted.depositor.platform, wanted.procedure)  # first: another's procedure has no key to try
+        kept = find(works, work, wanted.envelope_id, procedure=wanted.procedure)
+        if kept is None:
+            return None
         box = address_number(work, wanted.depositor.platform, wanted.procedure, number=kept.facts.box)
     except NotFound:
         return None

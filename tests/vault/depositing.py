@@ -3,6 +3,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -19,10 +20,10 @@ from vault import attempts, envelopes, journal
 from vault.deposit.announcement import AnnouncedDocument, DepositRequest, Piece
 from vault.deposit.journey import deposit
 from vault.envelopes import Kept
-from vault.hidden import NotThisRow
+from vault.hidden import NotThisRow, reveal
 from vault.models import Attempt, Envelope, JournalRow
 from vault.receiving import Acknowledgement
-from vault.rows import AttemptFacts
+from vault.rows import AttemptFacts, JournalFacts
 from vault.work import Clock
 
 CANARY = b"le prix est de 123456,78 euros"
@@ -131,48 +132,46 @@ def events(world: World, *kinds: EventKind) -> list[Event]:
     with world.works.open() as work:
         for row in work.session.exec(select(JournalRow).order_by(JournalRow.seq)):  # type: ignore[arg-type]
             for key in keys:
-                try:
+                with suppress(NotThisRow):
                     found.append(_event(row, key))
-                except NotThisRow:
-                    continue
     return [one for one in found if not kinds or one.kind in kinds]
 
 
 def _event(row: JournalRow, key: bytes) -> Event:
     assert row.seq is not None
-    blob = journal.reveal(key, row.facts, table=journal.TABLE, row_id=row.seq, state=journal.STATE)
-    return Event.decode(journal.JournalFacts.decode(blob).event)
+    blob = reveal(key, row.facts, table=journal.TABLE, row_id=row.seq, state=journal.STATE)
+    return Event.decode(JournalFacts.decode(blob).event)
 
 
-def tried(world: World) -> list[tuple[str, AttemptFacts]]:
-    """Every attempt of the procedure: its state and facts, by time."""
+def tried(world: World, envelope_id: UUID) -> list[tuple[str, AttemptFacts]]:
+    """Every attempt at depositing an envelope: its state and facts, by time."""
+    found = []
     with world.works.open() as work:
-        rows = list(work.session.exec(select(Attempt)))
-    told = [(row.state.value, attempts.read(world.works, row, procedure=world.procedure)) for row in rows]
-    return sorted(told, key=lambda one: one[1].t_first)
+        for row in work.session.exec(select(Attempt)):
+            with suppress(NotThisRow):
+                found.append((row.state.value, attempts.read(world.works, row, procedure=world.procedure)))
+    return sorted((one for one in found if one[1].envelope_id == envelope_id), key=lambda one: one[1].t_first)
 
 
 def dump(world: World) -> bytes:
-    """Every byte of every row of the database that a dump of its tables would hold."""
+    """Every byte of every row that the vault's role may read: what a dump of the database would hold."""
+    found = bytearray()
     with world.works.open() as work:
-        names = work.session.execute(
-            text("SELECT schemaname, tablename FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')")
-        ).all()
-        readable = [
-            (schema, table)
-            for schema, table in names
-            if work.session.execute(
-                text("SELECT has_table_privilege(format('%I.%I', CAST(:s AS text), CAST(:t AS text)), 'SELECT')"),
-                {"s": schema, "t": table},
-            ).scalar_one()
-        ]
-        found = bytearray()
-        for schema, table in readable:
-            for row in work.session.execute(text(f'SELECT * FROM "{schema}"."{table}"')):  # noqa: S608 names of the catalogue
+        readable = text(
+            "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+            " AND has_table_privilege(oid, 'SELECT')"
+        )
+        for table in work.session.execute(readable).scalars().all():
+            for row in work.session.execute(text(f"SELECT * FROM {table}")):  # noqa: S608 names of the catalogue
                 for value in row:
                     found += bytes(value) if isinstance(value, bytes | memoryview) else repr(value).encode()
                     found += b"\0"
-        return bytes(found)
+    return bytes(found)
+
+
+def stored_names(world: World) -> set[str]:
+    """Names of all objects in the store."""
+    return {version.key for version in world.store.list_versions("o/")}
 
 
 def stored(world: World) -> dict[str, bytes]:

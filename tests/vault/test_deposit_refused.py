@@ -55,11 +55,11 @@ def refused(world: World, request: DepositRequest, error: type[Exception]) -> Ex
     [{"procedure": UUID(int=7)}, {"lot": "2"}, {"part": Part.IDENTITY}, {"platform": "elsewhere"}],
     ids=["procedure", "lot", "part", "platform"],
 )
-def test_a_place_that_is_not_there_for_this_platform_is_not_found(open_world: World, other: dict[str, object]) -> None:
-    refused(open_world, depositing.request(open_world, **other), NotFound)
+def test_a_place_that_is_not_there_for_a_platform_is_not_found(shared_world: World, other: dict[str, object]) -> None:
+    refused(shared_world, replace(depositing.request(shared_world), **other), NotFound)  # type: ignore[arg-type]
 
     if "platform" not in other:
-        assert depositing.events(open_world, EventKind.ACCESS_REFUSED)
+        assert depositing.events(shared_world, EventKind.ACCESS_REFUSED)
 
 
 def test_a_procedure_that_is_not_published_is_not_found(world: World) -> None:
@@ -99,8 +99,8 @@ def test_a_procedure_that_has_ended_takes_nothing(open_world: World, state: Proc
         "iban:FR7630006000011234567890189",
     ],
 )
-def test_a_bidder_that_names_nobody_is_refused(open_world: World, bidder: str) -> None:
-    error = refused(open_world, depositing.request(open_world, bidder=bidder), InvalidInput)
+def test_a_bidder_that_names_nobody_is_refused(shared_world: World, bidder: str) -> None:
+    error = refused(shared_world, depositing.request(shared_world, bidder=bidder), InvalidInput)
 
     assert isinstance(error, InvalidInput)
     assert error.field == "Bidder"
@@ -108,13 +108,13 @@ def test_a_bidder_that_names_nobody_is_refused(open_world: World, bidder: str) -
 
 @pytest.mark.proves("DEP-04")
 @pytest.mark.parametrize("secret", [b"", bytes(SECRET_SIZE - 1), bytes(SECRET_SIZE + 1)])
-def test_a_deposit_secret_has_32_bytes(open_world: World, secret: bytes) -> None:
-    refused(open_world, depositing.request(open_world, secret=secret), InvalidInput)
+def test_a_deposit_secret_has_32_bytes(shared_world: World, secret: bytes) -> None:
+    refused(shared_world, depositing.request(shared_world, secret=secret), InvalidInput)
 
 
 @pytest.mark.proves("DEP-04", "T47")
-def test_an_id_that_tells_a_time_is_refused(open_world: World) -> None:
-    refused(open_world, depositing.request(open_world, envelope_id=uuid1()), InvalidInput)
+def test_an_id_that_tells_a_time_is_refused(shared_world: World) -> None:
+    refused(shared_world, depositing.request(shared_world, envelope_id=uuid1()), InvalidInput)
 
 
 @pytest.mark.proves("DEP-17", "T35")
@@ -140,18 +140,18 @@ def test_an_id_that_tells_a_time_is_refused(open_world: World) -> None:
     ],
     ids=repr,
 )
-def test_a_hostile_name_is_refused_before_a_byte_is_read(open_world: World, paths: tuple[str, ...]) -> None:
+def test_a_hostile_name_is_refused_before_a_byte_is_read(shared_world: World, paths: tuple[str, ...]) -> None:
     documents = tuple(AnnouncedDocument(path, 3) for path in paths)
 
-    refused(open_world, depositing.request(open_world, documents), InvalidInput)
+    refused(shared_world, depositing.request(shared_world, documents), InvalidInput)
 
 
 @pytest.mark.proves("DEP-18")
 @pytest.mark.parametrize("sizes", [(), (0,), (5, 0), (-1,)])
-def test_an_empty_deposit_and_an_empty_document_are_refused(open_world: World, sizes: tuple[int, ...]) -> None:
+def test_an_empty_deposit_and_an_empty_document_are_refused(shared_world: World, sizes: tuple[int, ...]) -> None:
     documents = tuple(AnnouncedDocument(f"{place}.txt", size) for place, size in enumerate(sizes))
 
-    refused(open_world, depositing.request(open_world, documents), InvalidInput)
+    refused(shared_world, depositing.request(shared_world, documents), InvalidInput)
 
 
 @pytest.mark.proves("DEP-04", "LOG-02")
@@ -160,18 +160,19 @@ def test_an_empty_deposit_and_an_empty_document_are_refused(open_world: World, s
     [((11 * GIB,), "document"), ((6 * GIB, 6 * GIB), "envelope"), ((1,) * 2001, "documents")],
     ids=["document", "envelope", "documents"],
 )
-def test_what_passes_a_limit_is_refused_with_the_limit(open_world: World, sizes: tuple[int, ...], what: str) -> None:
+def test_what_passes_a_limit_is_refused_with_the_limit(shared_world: World, sizes: tuple[int, ...], what: str) -> None:
     documents = tuple(AnnouncedDocument(f"{place}.bin", size) for place, size in enumerate(sizes))
 
-    error = refused(open_world, depositing.request(open_world, documents), TooLarge)
+    request = depositing.request(shared_world, documents)
+
+    error = refused(shared_world, request, TooLarge)
 
     assert isinstance(error, TooLarge)
     assert error.what == what
     assert error.limit < error.announced
-    [(state, facts)] = depositing.tried(open_world)
+    [(state, facts)] = depositing.tried(shared_world, request.envelope_id)
     assert (state, facts.outcome) == ("failed", "too-large")
-    [event] = depositing.events(open_world, EventKind.DEPOSIT_REFUSED)
-    assert event.data == b"too-large"
+    assert depositing.events(shared_world, EventKind.DEPOSIT_REFUSED)[-1].data == b"too-large"
 
 
 @pytest.mark.proves("DEP-04")
@@ -248,48 +249,50 @@ def _empty(body: depositing.Body) -> depositing.Body:
     ids=["cut", "shorter", "longer", "swapped", "third", "broken", "empty"],
 )
 def test_a_body_that_is_not_as_announced_leaves_nothing_but_its_attempt(
-    open_world: World, change: Change, error: type[CallerError]
+    shared_world: World, change: Change, error: type[CallerError]
 ) -> None:
-    before = depositing.stored(open_world)
+    request = depositing.request(shared_world)
+    before = (depositing.envelope_ids(shared_world), depositing.stored_names(shared_world))
 
     with pytest.raises(error) as caught:
-        deposit(open_world.works, depositing.request(open_world), change(depositing.body(open_world)))
+        deposit(shared_world.works, request, change(depositing.body(shared_world)))
 
-    assert depositing.envelope_ids(open_world) == set()
-    assert depositing.stored(open_world) == before
-    [(state, facts)] = depositing.tried(open_world)
+    assert (depositing.envelope_ids(shared_world), depositing.stored_names(shared_world)) == before
+    [(state, facts)] = depositing.tried(shared_world, request.envelope_id)
     assert (state, facts.outcome) == ("failed", caught.value.code)
-    kinds = [event.kind for event in depositing.events(open_world)][-2:]
+    kinds = [event.kind for event in depositing.events(shared_world)][-2:]
     assert kinds == [EventKind.DEPOSIT_STARTED, EventKind.DEPOSIT_REFUSED]
 
 
 @pytest.mark.proves("DEP-08")
-def test_a_bit_that_flips_on_the_way_is_refused_with_the_documents_name(open_world: World) -> None:
+def test_a_bit_that_flips_on_the_way_is_refused_with_the_documents_name(shared_world: World) -> None:
     announced = announce()
-    wrong = (announced[0], replace(announced[1], sha256=bytes(32)))
+    request = depositing.request(shared_world, (announced[0], replace(announced[1], sha256=bytes(32))))
 
     with pytest.raises(BodyMismatch) as caught:
-        depositing.send(open_world, depositing.request(open_world, wrong))
+        depositing.send(shared_world, request)
 
     assert caught.value.path == NAME
-    assert depositing.envelope_ids(open_world) == set()
+    assert request.envelope_id not in depositing.envelope_ids(shared_world)
 
 
 @pytest.mark.proves("T36")
-def test_attack_t36_a_sealed_envelope_is_not_sealed_again(open_world: World) -> None:
+def test_attack_t36_a_sealed_envelope_is_not_sealed_again(shared_world: World) -> None:
     documents = {"bid.tvse": MAGIC + bytes(5000)}
 
-    with pytest.raises(AlreadySealedError):
-        depositing.send(open_world, depositing.request(open_world, announce(documents)), documents)
+    request = depositing.request(shared_world, announce(documents))
 
-    assert depositing.envelope_ids(open_world) == set()
+    with pytest.raises(AlreadySealedError):
+        depositing.send(shared_world, request, documents)
+
+    assert request.envelope_id not in depositing.envelope_ids(shared_world)
 
 
 @pytest.mark.proves("T45", "DEP-07")
 @pytest.mark.parametrize("how", ["byte", "order", "secret", "name", "fewer"])
-def test_attack_t45_an_id_takes_no_other_content(open_world: World, how: str) -> None:
-    first = depositing.request(open_world)
-    given = depositing.send(open_world, first)
+def test_attack_t45_an_id_takes_no_other_content(shared_world: World, how: str) -> None:
+    first = depositing.request(shared_world)
+    given = depositing.send(shared_world, first)
     documents = dict(DOCUMENTS)
     again = first
     if how == "byte":
@@ -304,10 +307,9 @@ def test_attack_t45_an_id_takes_no_other_content(open_world: World, how: str) ->
         again = replace(first, secret=bytes(SECRET_SIZE))
 
     with pytest.raises(OtherContent):
-        depositing.send(open_world, replace(again, documents=announce(documents)), documents)
+        depositing.send(shared_world, replace(again, documents=announce(documents)), documents)
 
-    assert depositing.send(open_world, first).note == given.note
-    assert depositing.envelope_ids(open_world) == {first.envelope_id}
+    assert depositing.send(shared_world, first).note == given.note
 
 
 @pytest.mark.proves("T26", "T47", "T49", "LOG-02")
