@@ -63,10 +63,11 @@ def key(works: Works, opening_id: bytes) -> bool:
     """
     with works.open() as work:
         row = due.row_of(work, opening_id)
-        if row.state in {OpeningState.KEYED, OpeningState.MINUTED}:
-            return True
-        if row.state not in {OpeningState.OFFERED, OpeningState.RELEASED}:
-            return False
+    if row.state in {OpeningState.KEYED, OpeningState.MINUTED}:
+        _forget_key(works, row)
+        return True
+    if row.state not in {OpeningState.OFFERED, OpeningState.RELEASED}:
+        return False
     checked = due.check(works, opening_id)
     contributing.try_stored(works, checked)
     accepted = _accepted(works, opening_id)
@@ -84,8 +85,13 @@ def key(works: Works, opening_id: bytes) -> bool:
     works.key_store.durable()
     # O6. ◆ Keyed; then the opening key is gone.
     _commit_keyed(works, row, accepted, unkeyed)
-    works.key_store.delete(key_name(WrapKind.OPENING_SEED, seed_id(checked.opening.opening_key).bytes))
+    _forget_key(works, row)
     return True
+
+
+def _forget_key(works: Works, row: OpeningRow) -> None:
+    """Delete the opening key's seed, again where a killed worker did not (protocol 4.8)."""
+    works.key_store.delete(key_name(WrapKind.OPENING_SEED, seed_id(due.opening_of(row).opening_key).bytes))
 
 
 def freeze(works: Works, platform: str, opening_id: bytes) -> None:

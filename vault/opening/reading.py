@@ -57,10 +57,14 @@ def open_reader(works: Works, facts: EnvelopeFacts) -> EnvelopeReader:
         ObjectMissing: its key or its object is gone.
         CryptoError: the stored bytes are not what was sealed.
     """
-    parent = works.keys.object(facts.procedure, facts.object_id)
-    file_key = works.keys.get(WrapKind.FILE, facts.object_id, parent=parent)
     sealed = shelf.take(works, facts)
-    return EnvelopeReader(sealed.read, sealed.length, file_key)
+    return EnvelopeReader(sealed.read, sealed.length, file_key_of(works, facts))
+
+
+def file_key_of(works: Works, facts: EnvelopeFacts) -> bytes:
+    """The file key of a keyed envelope, for its reader or for the package it is exported in; ObjectMissing."""
+    parent = works.keys.object(facts.procedure, facts.object_id)
+    return works.keys.get(WrapKind.FILE, facts.object_id, parent=parent)
 
 
 def _read(works: Works, kept: Kept) -> None:
