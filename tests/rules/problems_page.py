@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The page docs/reference/problems.md, from the program's own table.
 
-Left to others: the words (api.problem_table). `python -m tests.rules.problems_page` writes the page.
+Left to others: the words (api.problem_table).
 """
 
 from typing import Final
@@ -13,7 +13,7 @@ PAGE: Final = ROOT / "docs" / "reference" / "problems.md"
 
 HEAD: Final = """# Problems
 
-<!-- Written by `python -m tests.rules.problems_page` from api/problem_table.py. Do not edit. -->
+<!-- Written by `make requirements` from api/problem_table.py. Do not edit. -->
 
 Every error of the [API](api.md) is one of these, as `application/problem+json` (RFC 9457). The type is stable for ever;
 the words may become better. They come in English or French, as `Accept-Language` asks, and with the members named here
@@ -32,7 +32,3 @@ def page() -> str:
         members = ", ".join(f"`{fact}`" for fact in problem.facts)
         rows.append(f"| `{problem.type}` | {problem.status} | {happened} | {remedy} | {members} |\n")
     return HEAD + "".join(rows)
-
-
-if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")

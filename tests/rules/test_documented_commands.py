@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Each command and route that a document names exists, with the options that are shown; and no route is left unsaid."""
+"""Each command and each route that a document names exists, with the options that are shown."""
 
-import json
 import re
-from collections.abc import Iterator
 from typing import Final
 
 import pytest
@@ -12,7 +10,7 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup
 
 from deploy.command import program
 from tests.rules.documents import Page, commands, pages
-from tests.rules.requirements_register import ROOT
+from tests.rules.routes_page import METHODS, operations
 
 Command = TyperCommand | TyperGroup
 
@@ -74,21 +72,13 @@ def test_a_command_that_exists_is_no_longer_called_planned(root: Command) -> Non
     assert {words[0] for words in PLANNED} & set(root.list_commands(typer.Context(root))) == set()
 
 
-def _operations() -> Iterator[tuple[str, str]]:
-    description = ROOT / "deploy" / "openapi.json"
-    if not description.exists():
-        pytest.skip("the API's description has not landed yet")
-    for path, methods in json.loads(description.read_text(encoding="utf-8"))["paths"].items():
-        for method in methods:
-            yield method.upper(), _shape(path)
+@each_page
+def test_every_route_that_is_named_exists(page: Page) -> None:
+    named = re.findall(rf"`({'|'.join(METHODS).upper()}) (/[^`\s]*)`", page.text)
+    known = {(one.method, _shape(one.path)) for one in operations()}
+    assert {(method, _shape(path)) for method, path in named} - known == set()
 
 
 def _shape(path: str) -> str:
     """An address with the names of its variables left out."""
-    return re.sub(r"\{[^}]*\}", "{}", path.split("?", maxsplit=1)[0])
-
-
-def test_the_page_of_the_api_names_every_route_and_no_other() -> None:
-    page = next(page for page in PAGES if page.name == "docs/reference/api.md")
-    named = re.findall(r"`(GET|PUT|POST|DELETE|PATCH) (/[^`\s]*)`", page.text)
-    assert {(method, _shape(path)) for method, path in named} == set(_operations())
+    return re.sub(r"\{[^}]*\}", "{}", path.partition("?")[0])

@@ -3,14 +3,16 @@
 
 import re
 from pathlib import Path
+from types import ModuleType
 from typing import Final
 from xml.etree import ElementTree as ET
 
 import pytest
 
+from api.opening.schemas import ProcedureWanted
 from crypto.events import EventKind
 from crypto.statement import Kind
-from tests.rules import problems_page
+from tests.rules import problems_page, routes_page
 from tests.rules.documents import Page, commands, pages, slug
 from tests.rules.requirements_register import PAGE, ROOT, load
 from vault.settings import Settings
@@ -96,10 +98,15 @@ def test_the_statements_and_journal_kinds_of_the_page_are_those_of_the_program()
     assert set(re.findall(r"`([a-z-]+)`", rows)) == {kind.value for kind in Kind} - unsigned
 
 
-def test_the_page_of_problems_is_the_program_s_table() -> None:
-    assert problems_page.PAGE.read_text(encoding="utf-8") == problems_page.page(), (
-        "stale: run `python -m tests.rules.problems_page`"
-    )
+@pytest.mark.parametrize("generated", [problems_page, routes_page], ids=["problems", "routes"])
+def test_a_generated_page_is_what_the_program_says(generated: ModuleType) -> None:
+    assert generated.PAGE.read_text(encoding="utf-8") == generated.page(), "stale: run `make requirements`"
+
+
+def test_the_procedure_that_is_shown_is_one_that_the_api_takes() -> None:
+    (shown,) = re.findall(r"^```json\n(.*?)^```", REFERENCE["docs/reference/api.md"].text, re.MULTILINE | re.DOTALL)
+    draft = ProcedureWanted.model_validate_json(shown).draft()
+    assert [len(lot.parts) for lot in draft.lots] == [2]
 
 
 def test_decisions_are_numbered_without_gap_and_have_their_four_headings() -> None:
