@@ -8,6 +8,7 @@ Rules
   3. A child sees only the environment it is given: no stray variable of the caller changes a store or a database.
 """
 
+import os
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -40,7 +41,7 @@ class Child:
         """Start it."""
         self.launch = launch
         death = f"--pdeathsig={launch.stop_signal.name.removeprefix('SIG')}"
-        with launch.log.open("ab") as log:
+        with os.fdopen(os.open(launch.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - the command is ours, no shell
                 [SETPRIV, death, *launch.privileges, *launch.command],
                 stdin=subprocess.DEVNULL,

@@ -90,9 +90,10 @@ class ObjectStoreContract:
     def test_an_upload_under_a_taken_name_is_refused(self, store: ObjectStore, size: int) -> None:
         first = store.put(new_name(), b"first", lock_until=soon())
 
-        with store.begin_upload(first.key, lock_until=soon()) as upload, pytest.raises(StoreConflict):
+        with store.begin_upload(first.key, lock_until=soon()) as upload:
             upload.write(bytes(size))
-            upload.complete()
+            with pytest.raises(StoreConflict):
+                upload.complete()
         assert store.latest(first.key).version_id == first.version_id
 
     def test_an_upload_left_early_leaves_nothing(self, store: ObjectStore) -> None:

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""`bidvault up`: serves until it is told to stop, keeps its addresses, starts again what was killed."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import psutil
+import pytest
+
+from tests.deploy.conftest import ROOT
+from tests.deploy.test_embedded import children_of
+
+ENTRY = "from deploy.command import main; main()"
+PATIENCE = 90.0
+DUMPABLE = "import ctypes, resource; from deploy.serve import keep_memory_private; keep_memory_private(); \
+print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), resource.getrlimit(resource.RLIMIT_CORE))"
+
+
+class Up:
+    """One `bidvault up` in a process of its own."""
+
+    def __init__(self, data: Path) -> None:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("BIDVAULT_")}
+        self.data = data
+        self.process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-c", ENTRY, "up", "--data", str(data)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=ROOT,
+            env={**environment, "PYTHONPATH": str(ROOT), "COLUMNS": "200"},
+        )
+
+    def url(self) -> str:
+        """Wait until it says where it serves."""
+        assert self.process.stdout is not None
+        said = ""
+        for line in self.process.stdout:
+            said += line
+            if found := re.search(r"serves at (http://\S+)", line):
+                return found[1]
+        raise AssertionError(said)
+
+    def stop(self) -> str:
+        """As Ctrl-C does."""
+        self.process.send_signal(signal.SIGINT)
+        said, _ = self.process.communicate(timeout=PATIENCE)
+        return said
+
+
+@pytest.fixture
+def up(data: Path) -> Iterator[Up]:
+    running = Up(data)
+    yield running
+    if running.process.poll() is None:
+        running.stop()
+
+
+def serving(data: Path, name: str) -> psutil.Process | None:
+    found = [
+        process
+        for process in psutil.process_iter(["cmdline", "cwd"])
+        if process.info["cwd"] == str(data) and (process.info["cmdline"] or [""])[-2:] == ["deploy.serve", name]
+    ]
+    return found[0] if found else None
+
+
+def wait_for(what: str, data: Path, *, other_than: int) -> psutil.Process:
+    """The kernel and the supervisor take their time; a test that hangs says for what."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        if (process := serving(data, what)) is not None and process.pid != other_than:
+            return process
+        time.sleep(0.1)
+    raise AssertionError(f"no other {what} came")
+
+
+def test_it_serves_stops_whole_and_serves_at_the_same_address_again(up: Up) -> None:
+    url = up.url()
+    assert httpx2.get(f"{url}/livez", trust_env=False).status_code == 200
+    assert url.startswith("http://127.0.0.1:")
+
+    said = up.stop()
+
+    assert "Stopped" in said
+    assert up.process.returncode == 0
+    assert children_of(up.data) == []
+    again = Up(up.data)
+    assert again.url() == url
+    refused = Up(up.data)
+    assert "in use by a bidvault that is running" in refused.process.communicate(timeout=PATIENCE)[0]
+    assert refused.process.returncode == 1
+    again.stop()
+
+
+@pytest.mark.proves("T41")
+def test_a_killed_worker_is_started_again(up: Up) -> None:
+    url = up.url()
+    worker = serving(up.data, "worker")
+    assert worker is not None
+
+    worker.kill()
+
+    assert wait_for("worker", up.data, other_than=worker.pid).is_running()
+    assert httpx2.get(f"{url}/livez", trust_env=False).status_code == 200
+
+
+@pytest.mark.proves("T3")
+def test_serving_processes_leave_no_dump_and_let_nobody_look_inside() -> None:
+    said = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", DUMPABLE], capture_output=True, text=True, check=True, cwd=ROOT
+    ).stdout
+
+    assert said.strip() == "0 (0, 0)"
