@@ -121,7 +121,6 @@ class Gate:
         procedure = UUID(bytes=policy.procedure)
         holder = self._holder(procedure)
         checks.require_own_policy(policy, kid=holder.kid, anchors=self.anchors)
-        checks.require_holders_signed(statement, policy)
         with self._open(procedure) as session:
             chain = records.policies(session, procedure)
             signed = statement.signed_by(holder.signer)
@@ -130,6 +129,7 @@ class Gate:
             closed = records.main_closings(session, procedure)
             now = self.clock.now()
             checks.require_next(chain[-1] if chain else None, policy, now=now, closed=closed.keys())
+            checks.require_holders_signed(statement, policy)
             session.add(
                 AcceptedPolicy(
                     procedure_id=procedure, epoch=policy.epoch, policy_hash=policy.hash, note=signed.note, at=now
