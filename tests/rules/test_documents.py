@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The documents name only what exists: pages, commands, options, settings, kinds, ids; and no machine of ours."""
 
+import json
 import re
+import tomllib
 from pathlib import Path
 from types import ModuleType
 from typing import Final
@@ -103,9 +105,11 @@ def test_a_generated_page_is_what_the_program_says(generated: ModuleType) -> Non
     assert generated.PAGE.read_text(encoding="utf-8") == generated.page(), "stale: run `make requirements`"
 
 
-def test_the_procedure_that_is_shown_is_one_that_the_api_takes() -> None:
-    (shown,) = re.findall(r"^```json\n(.*?)^```", REFERENCE["docs/reference/api.md"].text, re.MULTILINE | re.DOTALL)
-    draft = ProcedureWanted.model_validate_json(shown).draft()
+@pytest.mark.parametrize(("name", "language"), [("docs/reference/api.md", "json"), ("docs/guide/buyer.md", "toml")])
+def test_a_procedure_that_is_shown_is_one_that_the_api_takes(name: str, language: str) -> None:
+    (shown,) = re.findall(rf"^```{language}\n(.*?)^```", REFERENCE[name].text, re.MULTILINE | re.DOTALL)
+    read = tomllib.loads(shown) if language == "toml" else json.loads(shown)
+    draft = ProcedureWanted.model_validate_json(json.dumps(read, default=str)).draft()
     assert [len(lot.parts) for lot in draft.lots] == [2]
 
 
