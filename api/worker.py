@@ -15,6 +15,7 @@ from uuid import UUID
 
 import structlog
 from procrastinate import App, PsycopgConnector
+from procrastinate.tasks import Task
 
 from crypto.errors import CryptoError
 from vault import closing, printing, procedures, sequencer, sweep, timers
@@ -50,7 +51,7 @@ def _add_acts(app: App, works: Works) -> None:
         "advance_opening": lambda subject: advance_opening(works, bytes.fromhex(subject)),
     }
     for name, act in acts.items():
-        app.task(_acting(name, act), name=name, queue="acts")
+        app.task(name=name, queue="acts")(_acting(name, act))
 
 
 def _add_timers(app: App, works: Works, seal: PrintSeal) -> None:
@@ -61,7 +62,7 @@ def _add_timers(app: App, works: Works, seal: PrintSeal) -> None:
         "sweep_remains": (EVERY_NIGHT, lambda: sweep_remains(works)),
     }
     for name, (cron, act) in timed.items():
-        task = app.task(_ticking(name, act), name=name, queue="timers", queueing_lock=name, lock=name)
+        task = app.task(name=name, queue="timers", queueing_lock=name, lock=name)(_ticking(name, act))
         app.periodic(cron=cron, periodic_id=name)(task)
     app.periodic(cron=EVERY_MINUTE, periodic_id="forget_jobs")(_forgetting(app))
 
@@ -111,7 +112,7 @@ def _guarded(name: str, act: Callable[[], object]) -> None:
         log.warning("not done yet", task=name, reason=error.code)
 
 
-def _forgetting(app: App):  # type: ignore[no-untyped-def]  # Procrastinate's task type has three parameters of its own
+def _forgetting(app: App) -> Task[..., object, ...]:
     @app.task(name="forget_jobs", queue="timers", queueing_lock="forget_jobs", lock="forget_jobs", pass_context=True)
     async def forget_jobs(context: object, timestamp: int) -> None:  # noqa: ARG001
         await app.job_manager.delete_old_jobs(nb_hours=KEPT_JOBS_HOURS, include_failed=True)

@@ -157,7 +157,6 @@ class PlannedBox(Described):
     not_before: str
     closed_at: str
     closing: str
-    listed: int
     folder: str
     opened: tuple[PlannedEnvelope, ...]
     sealed: int

@@ -166,9 +166,7 @@ def _complete(works: Works, closing_id: bytes) -> Statement:
     # C4. ◆ The gate accepts one main closing per box, ever; then the box is closed and its rows are in clear.
     sequencer.publish(works)
     try:
-        works.gate.accept_closing(
-            signed.note, row.list, request_stamps, decision=decision.note if decision else None
-        )
+        works.gate.accept_closing(signed.note, row.list, request_stamps, decision=decision.note if decision else None)
     except CryptoError as error:
         journal.refuse_by_gate(works, error, place=journal.Place(box.platform, box.procedure, box.box.number))
         raise
@@ -200,7 +198,8 @@ def _require_not_withdrawn(works: Works, work: Work, box: Addressed, listed: lis
     weeks = envelopes.weeks(works, work, box)
     place = journal.Place(box.platform, box.procedure, box.box.number)
     withdrawn = {
-        event.data for event in journal.of_box(works, work, place=place, buckets=weeks)
+        event.data
+        for event in journal.of_box(works, work, place=place, buckets=weeks)
         if event.kind is EventKind.ENVELOPE_WITHDRAWN
     }
     for one in listed:

@@ -3,7 +3,8 @@
 
 Rules
   1. A class has a stable `code`; its facts are typed attributes; it knows no HTTP status and assembles no page.
-  2. Three kinds of fault stay apart: the caller's (`CallerError`), ours (`VaultFault`), the outside world's (`OutsideError`).
+  2. Three kinds of fault stay apart: the caller's (`CallerError`), ours (`VaultFault`), the outside world's
+     (`OutsideError`).
   3. No error tells whether somebody else's envelope exists: what one may not see is `NotFound`, whatever the reason.
 
 Left to others: refusals of formats and rules (crypto.errors), words and statuses for people (api.problems).

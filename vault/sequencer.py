@@ -191,4 +191,3 @@ def _tiles(works: Works, grown: dict[Tile, bytes]) -> ReadTile:
 def read_tile_object(works: Works, path: str) -> bytes:
     """A tile or bundle as stored, for auditors."""
     return _read(works, tile_name(path))
-

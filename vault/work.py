@@ -104,7 +104,9 @@ class Work:
 
     def lock_named(self, number: int) -> None:
         """Wait for one of the vault's single-runner locks (sequencer, sweep)."""
-        self.session.execute(text("SELECT pg_advisory_xact_lock(:space, :number)"), {"space": NAMED_LOCKS, "number": number})
+        self.session.execute(
+            text("SELECT pg_advisory_xact_lock(:space, :number)"), {"space": NAMED_LOCKS, "number": number}
+        )
 
 
 BOX_LOCKS = 0x62780001  # advisory lock spaces: arbitrary, distinct

@@ -12,10 +12,10 @@ Left to others: the journeys (vault.opening, vault.decisions), procedures and po
 
 from base64 import b64encode
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Depends, Header, Query, Response, status
+from fastapi import APIRouter, Body, Depends, Header, Response, status
 from fastapi.responses import StreamingResponse
 
 from api.auth import Actor, Role, allow
@@ -48,8 +48,10 @@ Custodian = Annotated[Actor, Depends(allow(Role.CUSTODIAN))]
 Party = Annotated[Actor, Depends(allow(Role.BUYER, Role.CUSTODIAN, Role.AUDITOR))]
 Note = Annotated[bytes, Body(media_type="text/plain", description="The signed statement.")]
 PDF = "application/pdf"
-_PDF = {200: {"content": {PDF: {}}, "description": "The sealed print."}}
-_NOTE = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "The signed statement."}}
+_PDF: dict[int | str, dict[str, Any]] = {200: {"content": {PDF: {}}, "description": "The sealed print."}}
+_NOTE: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "The signed statement."}
+}
 
 
 def caller(actor: Actor) -> Caller:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256, sha512
 from io import BufferedReader, FileIO
 from pathlib import Path
-from typing import BinaryIO, Final, cast
+from typing import BinaryIO, Final, Self, cast
 
 from retention.errors import ChangedPart, CutPackage, UnsafePackage
 from retention.formats.paths import MAX_FILES, require_new, require_safe
@@ -135,9 +135,10 @@ class Archive:
         """Read all headers; no content yet."""
         self._stream = _Bounded(FileIO(file))
         try:
-            self._tar = tarfile.open(fileobj=self._stream, mode="r:")
+            self._tar = tarfile.open(fileobj=self._stream, mode="r:")  # noqa: SIM115 - closed by `close`
             self.members = self._read_members()
             self._require_end()
+            self._stream.is_bounded = False
         except tarfile.TarError as error:
             self._stream.close()
             raise CutPackage(f"the package cannot be read to its end: {error}") from error
@@ -145,7 +146,7 @@ class Archive:
             self._stream.close()
             raise
 
-    def __enter__(self) -> "Archive":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *raised: object) -> None:
@@ -193,11 +194,13 @@ class Archive:
 
 
 class _Bounded(BufferedReader):
-    """A file that refuses to be read in huge pieces, as a forged header would make tarfile do."""
+    """A file that refuses to be read in huge pieces while headers are read, as a forged one would make tarfile do."""
+
+    is_bounded = True
 
     def read(self, size: int | None = -1) -> bytes:
         """At most `MAX_READ` bytes; UnsafePackage when more are asked for."""
-        if size is None or not 0 <= size <= MAX_READ:
+        if self.is_bounded and (size is None or not 0 <= size <= MAX_READ):
             raise UnsafePackage("a header of the package claims to be larger than any is")
         return super().read(size)
 

@@ -25,17 +25,16 @@ from tests.world import pki
 from tests.world.authority import TimeWorld
 from tests.world.custodian import Custodian
 from tests.world.store import MemoryKeyStore, MemoryObjectStore
-from vault import closing, withdrawal
+from vault import closing, procedures, withdrawal
 from vault.deposit.announcement import AnnouncedDocument, DepositRequest, Piece
 from vault.deposit.journey import deposit
-from vault.envelopes import Depositor
+from vault.envelopes import Addressed, Depositor
 from vault.gate.keys import GateKeys
 from vault.gate.service import Gate
 from vault.keys import Keychain, ServiceKeys
 from vault.lifecycle import BoxState
 from vault.models import BoxRow, Canary, ClosingRow, PolicyRow
 from vault.opening import contributing, documents, due, keying, offer, reading
-from vault import procedures
 from vault.procedures import Caller
 from vault.procedures.plan import LotDraft, PartDraft, ProcedureDraft
 from vault.receiving import Acknowledgement
@@ -145,7 +144,7 @@ class World:
     def deadline(self) -> datetime:
         return self.box().box.deadline
 
-    def box(self, number: int = 1) -> closing.Addressed:
+    def box(self, number: int = 1) -> Addressed:
         with self.works.open() as work:
             return closing.addressed(work, self.box_id(number))
 
@@ -213,9 +212,7 @@ class World:
     def contribute(self, opening_id: bytes, custodian: Custodian) -> contributing.Contributed:
         """One custodian's tool checks the bundle and contributes."""
         said = custodian.contribute(self.bundle(opening_id))
-        return contributing.contribute(
-            self.works, PLATFORM, opening_id, note=said.note, person=custodian.person
-        )
+        return contributing.contribute(self.works, PLATFORM, opening_id, note=said.note, person=custodian.person)
 
     def advance(self, opening_id: bytes) -> bool:
         """What the worker does with an opening; true once it is minuted."""
@@ -264,7 +261,7 @@ class World:
         box = self.box(number).box
         self.time.clock.now = max(box.not_before, self.now) + timedelta(seconds=5)
 
-    def deposit(
+    def deposit(  # noqa: PLR0913 each may be given, none must
         self,
         bidder: str = ACME,
         documents: Mapping[str, bytes] | None = None,

@@ -75,7 +75,8 @@ def contribute(works: Works, platform: str, opening_id: bytes, *, note: bytes, p
                 raise WrongState(state, "an opening that is offered")
             earlier = [one for one in of_opening(work, opening_id) if one.state is not ContributionState.REFUSED]
             require_new_person(
-                contribution, [require_contribution(parse_note(one.note, Kind.CONTRIBUTION), checked) for one in earlier]
+                contribution,
+                [require_contribution(parse_note(one.note, Kind.CONTRIBUTION), checked) for one in earlier],
             )
             known = ContributionRow(
                 id=statement.id,

@@ -184,9 +184,7 @@ def _keep_file_key(works: Works, kept: Kept, shares: dict[bytes, bytearray]) -> 
     zero(file_key)
 
 
-def _commit_keyed(
-    works: Works, row: OpeningRow, accepted: list[ContributionRow], unkeyed: tuple[Unkeyed, ...]
-) -> None:
+def _commit_keyed(works: Works, row: OpeningRow, accepted: list[ContributionRow], unkeyed: tuple[Unkeyed, ...]) -> None:
     statement = Keyed(row.id, tuple(one.id for one in accepted), unkeyed).statement
     signed = statement.signed_by(works.service_keys.statement)
     without = {one.index: one.reason for one in unkeyed}

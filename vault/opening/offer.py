@@ -96,7 +96,7 @@ def offer(works: Works, platform: str, procedure: UUID, request: Request) -> Off
 
     # O2. ◆ The text; then the gate's signature on it.
     with works.open() as work:
-        row = _prepare(works, work, _choose(work, platform, procedure, request), left_out=left_out, public=public)
+        row = _prepare(work, _choose(work, platform, procedure, request), left_out=left_out, public=public)
     return Offered(sign(works, row.id), rotten)
 
 
@@ -213,9 +213,7 @@ def seed_id(opening_key: bytes) -> UUID:
     return UUID(bytes=sha256(opening_key)[:16])
 
 
-def _prepare(
-    works: Works, work: Work, chosen: Sequence[Chosen], *, left_out: tuple[int, ...], public: bytes
-) -> OpeningRow:
+def _prepare(work: Work, chosen: Sequence[Chosen], *, left_out: tuple[int, ...], public: bytes) -> OpeningRow:
     """Write the opening's text, unless one over these closings is under way: then that one goes on."""
     for box_id in sorted({one.box.box_id for one in chosen}):
         work.lock_box(box_id, exclusive=True)

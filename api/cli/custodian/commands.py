@@ -293,7 +293,9 @@ def _canaries(vault: Vault, procedure: str) -> Iterator[bytes]:
 
 
 def _open(path: Path, passphrase_file: Path | None) -> MasterKey:
-    passphrase = _passphrase(passphrase_file) if passphrase_file else typer.prompt("Passphrase", hide_input=True, err=True)
+    passphrase = (
+        _passphrase(passphrase_file) if passphrase_file else typer.prompt("Passphrase", hide_input=True, err=True)
+    )
     return open_key_file(path.read_bytes(), passphrase)
 
 
