@@ -15,7 +15,6 @@ from uuid import UUID
 
 import structlog
 from procrastinate import App, PsycopgConnector
-from procrastinate.tasks import Task
 
 from crypto.errors import CryptoError
 from vault import closing, printing, procedures, sequencer, sweep, timers
@@ -40,6 +39,7 @@ def make_app(works: Works, conninfo: str, *, seal: PrintSeal) -> App:
     app = App(connector=PsycopgConnector(conninfo=conninfo))
     _add_acts(app, works)
     _add_timers(app, works, seal)
+    _add_housekeeping(app)
     return app
 
 
@@ -64,7 +64,6 @@ def _add_timers(app: App, works: Works, seal: PrintSeal) -> None:
     for name, (cron, act) in timed.items():
         task = app.task(name=name, queue="timers", queueing_lock=name, lock=name)(_ticking(name, act))
         app.periodic(cron=cron, periodic_id=name)(task)
-    app.periodic(cron=EVERY_MINUTE, periodic_id="forget_jobs")(_forgetting(app))
 
 
 def tick(works: Works) -> None:
@@ -112,11 +111,11 @@ def _guarded(name: str, act: Callable[[], object]) -> None:
         log.warning("not done yet", task=name, reason=error.code)
 
 
-def _forgetting(app: App) -> Task[..., object, ...]:
-    @app.task(name="forget_jobs", queue="timers", queueing_lock="forget_jobs", lock="forget_jobs", pass_context=True)
-    async def forget_jobs(context: object, timestamp: int) -> None:  # noqa: ARG001
+def _add_housekeeping(app: App) -> None:
+    @app.periodic(cron=EVERY_MINUTE, periodic_id="forget_jobs")
+    @app.task(name="forget_jobs", queue="timers", queueing_lock="forget_jobs", lock="forget_jobs")
+    async def forget_jobs(timestamp: int) -> None:  # noqa: ARG001 - Procrastinate tells when it was due
+        """Delete done jobs; take up again those of workers that died (rule 3)."""
         await app.job_manager.delete_old_jobs(nb_hours=KEPT_JOBS_HOURS, include_failed=True)
         for job in await app.job_manager.get_stalled_jobs():
             await app.job_manager.retry_job(job)
-
-    return forget_jobs
