@@ -126,7 +126,6 @@ def log_fault(error: BaseException, scope: Scope) -> None:
     while cause is not None:
         kinds.append(type(cause).__qualname__)
         cause = cause.__cause__ or cause.__context__
-    places = [
-        f"{frame.filename.rsplit('/', 2)[-2:]}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)
-    ]
-    structlog.get_logger().error("fault", route=pattern_of(scope), kinds=kinds, places=places[-6:])
+    frames = traceback.extract_tb(error.__traceback__)[-6:]
+    places = ["/".join([*frame.filename.split("/")[-2:], str(frame.lineno)]) for frame in frames]
+    structlog.get_logger().error("fault", route=pattern_of(scope), kinds=kinds, places=places)

@@ -29,9 +29,11 @@ from crypto.manifest import Document
 from crypto.receipt_evidence import ReceiptEvidence, check_receipt
 from crypto.sealing import zero
 from crypto.statement import Kind
+from vault.errors import InvalidInput
 from vault.prints import Language, print_receipt
 
 AT_ONCE = 2
+SECRET_BYTES = 32  # protocol 3.5
 NOTE_LIMIT = 64 * 1024  # protocol 3.6
 PDF = "application/pdf"
 
@@ -77,6 +79,8 @@ def print_held_receipt(services: ServicesOf, held: HeldReceipt) -> Response:
     """Make the print of a receipt: PDF/A-3 with the signed statement in it, sealed by the vault."""
     with _place():
         secret = read_secret(held.deposit_secret)
+        if len(secret) != SECRET_BYTES:
+            raise InvalidInput("deposit_secret", f"{SECRET_BYTES} bytes as base64url")
         try:
             page = _page(services, held, bytes(secret))
         except CryptoError as error:

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Fixtures of the API's tests: a site over a world that a module shares."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from deploy.embedded import Addresses
+from tests.api.depositing import Site
+from tests.world.world import World
+
+
+@pytest.fixture(scope="module")
+def site(addresses: Addresses) -> Iterator[Site]:
+    """The API over a vault with a published procedure; tests of a module leave nothing another would trip over."""
+    world = World(addresses)
+    world.publish(world.draft(k=1, n=2))
+    yield Site(world)
+    world.close()
