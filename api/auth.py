@@ -44,6 +44,7 @@ LIFETIME_LIMIT = timedelta(days=366)
 PRIVATE_FILE = "token.pem"
 PUBLIC_FILE = "token.pub"
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._@:-]{0,126}[A-Za-z0-9])?")
+_PLATFORM = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _HEX16 = re.compile(r"[0-9a-f]{32}")
 _SIRET = re.compile(r"[0-9]{14}")
 
@@ -81,8 +82,10 @@ class Actor:
         Raises:
             ValueError: a name, SIRET, kid or person without its form, or missing for this role.
         """
-        if not _NAME.fullmatch(self.subject) or not _NAME.fullmatch(self.platform):
-            raise ValueError("subject and platform: up to 128 letters, digits and . _ @ : -")
+        if not _NAME.fullmatch(self.subject):
+            raise ValueError("subject: up to 128 letters, digits and . _ @ : -")
+        if not _PLATFORM.fullmatch(self.platform):
+            raise ValueError("platform: up to 32 lower-case letters, digits and -")
         if (self.organisation is None) == (self.role is Role.BUYER):
             raise ValueError("a buyer, and nobody else, needs an organisation")
         if self.organisation is not None and not _SIRET.fullmatch(self.organisation):
