@@ -6,14 +6,13 @@ from collections.abc import Iterator
 import pytest
 
 from deploy.embedded import Addresses
-from tests.world.store import MemoryKeyStore, MemoryObjectStore
 from tests.world.world import World
 
 
 @pytest.fixture
 def world(fresh_addresses: Addresses) -> Iterator[World]:
     """A vault and its surroundings, nothing published yet."""
-    world = _in_memory(World(fresh_addresses))
+    world = World(fresh_addresses)
     yield world
     world.close()
 
@@ -28,14 +27,7 @@ def open_world(world: World) -> World:
 @pytest.fixture(scope="module")
 def shared_world(addresses: Addresses) -> Iterator[World]:
     """A world that the tests of a module share, for those that leave nothing another would trip over."""
-    world = _in_memory(World(addresses))
+    world = World(addresses)
     world.publish(world.draft(k=1, n=2))
     yield world
     world.close()
-
-
-def _in_memory(world: World) -> World:
-    """Its stores are in memory: they fail when told, and each world has its own journal."""
-    world.store, world.key_store = MemoryObjectStore(clock=world.clock.now), MemoryKeyStore()
-    world.works = world.start()
-    return world

@@ -191,13 +191,7 @@ def test_a_bidder_has_a_limit_of_deposits_in_a_box_and_a_repeat_is_not_one(world
 
 
 def test_a_deposit_without_room_in_the_store_is_refused_before_its_first_byte(open_world: World) -> None:
-    class Full(type(open_world.works.store)):  # type: ignore[misc]
-        def require_room(self, size: int) -> None:
-            raise StoreFull(str(size))
-
-    store = object.__new__(Full)
-    store.__dict__.update(open_world.works.store.__dict__)
-    open_world.works = replace(open_world.works, store=store)
+    open_world.store.room = 100_000
 
     refused(open_world, depositing.request(open_world), StoreFull)
 
