@@ -63,6 +63,11 @@ class Screen:
         answer = Text.assemble(("refused: ", "bold green"), (words, "green"))
         self.console.print(Padding(answer, (0, 0, 0, INDENT + 4)))
 
+    def failed(self, sentence: str) -> None:
+        """The demo ends early."""
+        self.console.print()
+        self._line("✗", "bold red", sentence, "")
+
     def table(self, title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:
         """A small table; columns named in `right` are numbers."""
         table = Table(title=title or None, title_justify="left", title_style="bold", border_style="dim", expand=False)
