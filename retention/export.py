@@ -11,6 +11,8 @@ Left to others: who may (vault.procedures.access, api.archive), the bytes of the
 
 from uuid import UUID
 
+from sqlmodel import col, select
+
 from crypto.ceremony import Minutes
 from crypto.deposit import Receipt
 from crypto.encoding import sha256
@@ -32,12 +34,13 @@ from retention.readme import read_me
 from vault import journal, sequencer
 from vault.errors import NotFound, WrongState
 from vault.lifecycle import BoxState, ProcedureState
-from vault.models import BoxRow, Procedure
+from vault.models import BoxRow, ClosingRow, Procedure
+from vault.opening import due
+from vault.opening.offer import ONGOING
 from vault.procedures import access
 from vault.work import Work, Works
 
 QUIET = frozenset({BoxState.CLOSED, BoxState.OPENED})
-MEDIA = "application/x-tar"
 
 
 def export(works: Works, caller: access.Caller, procedure: UUID) -> ArchivePackage:
@@ -94,6 +97,11 @@ def _require_quiet(work: Work, procedure_id: UUID) -> None:
     for box in access.box_rows(work, procedure_id):
         if box.state not in QUIET:
             raise WrongState(f"box {box.number} {box.state}", "every box closed, no opening under way")
+        pending = select(ClosingRow).where(ClosingRow.box_id == box.id, ~col(ClosingRow.is_accepted))
+        if work.session.exec(pending).first() is not None:
+            raise WrongState(f"box {box.number} closing", "the closing of an admitted envelope to be done")
+    if any(one.state in ONGOING for one in due.of_procedure(work, procedure_id)):
+        raise WrongState("opening", "no opening under way: finish it, or abandon it")
 
 
 def _plan(gathered: Gathered, taken: Extract) -> Plan:

@@ -107,7 +107,11 @@ def _admit(told: Story, name: str) -> None:
     """Two custodians admit a late envelope; it is closed and opened alone."""
     world = told.world
     drafted = decisions.draft(
-        world.works, PLATFORM, world.procedure, envelope_id=told.envelopes[name], reason="coupure du réseau de l'acheteur"
+        world.works,
+        PLATFORM,
+        world.procedure,
+        envelope_id=told.envelopes[name],
+        reason="coupure du réseau de l'acheteur",
     )
     for one in world.custodians[:2]:
         signed = one.sign(drafted)
