@@ -23,6 +23,7 @@ VERBS = {
     "up": ("deploy.up_command", "Start the vault and serve until Ctrl-C."),
     "demo": ("deploy.demo_command", "Watch real bids being sealed, kept shut, opened, proved and verified."),
     "deposit": ("api.cli.deposit", "Deposit an envelope."),
+    "withdraw": ("api.cli.withdraw", "Take an envelope back before the deadline."),
     "procedure": ("api.cli.procedure", "Create, publish, amend and end procedures; open boxes; download."),
     "custodian": ("api.cli.custodian.commands", "Make a key, rehearse, confirm, contribute, decide."),
     "verify": ("api.cli.verify", "Check a receipt, a print or a package, without network and database."),
