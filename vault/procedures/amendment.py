@@ -107,18 +107,13 @@ def _prepare(works: Works, caller: Caller, procedure_id: UUID, change: Change) -
 
 
 def _require_none_waiting(work: Work, procedure_id: UUID) -> None:
-    """Remove an amendment that nobody has signed; one with a signature must be brought to its end.
+    """An amendment that nobody has signed gives way; one with a signature must be brought to its end.
 
     Whoever signed has pinned it: a second one with its number would lock that custodian out.
     """
     row, policy = access.latest_policy(work, procedure_id)
     if row.state is PolicyState.PREPARING and stored_note(row).signatures:
         raise WrongState(f"epoch {policy.epoch} {row.state}", "the waiting amendment signed and in force")
-    if row.state in (PolicyState.PREPARING, PolicyState.DROPPED):
-        for act in access.holder_acts(work, row.policy_hash).values():
-            work.session.delete(act)
-        work.session.delete(row)
-        work.session.flush()  # its epoch is given anew below
 
 
 def _changed(current: Policy, change: Change, *, most: Limits) -> Policy:

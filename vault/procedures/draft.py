@@ -67,8 +67,8 @@ def deployment_limits(works: Works) -> Limits:
 
 
 def add_policy(work: Work, policy: Policy, *, reason: str = "") -> None:
-    """Add one epoch in preparation, and a row for each custodian's acts."""
-    work.session.add(
+    """Put one epoch in preparation, in the place of one that came to nothing, with a row for each custodian's acts."""
+    work.session.merge(
         PolicyRow(
             procedure_id=UUID(bytes=policy.procedure),
             epoch=policy.epoch,
@@ -81,7 +81,8 @@ def add_policy(work: Work, policy: Policy, *, reason: str = "") -> None:
         )
     )
     for card in policy.cards(Role.CUSTODIAN):
-        work.session.add(HolderAct(policy_hash=policy.hash, kid=card.kid))
+        if work.session.get(HolderAct, (policy.hash, card.kid)) is None:
+            work.session.add(HolderAct(policy_hash=policy.hash, kid=card.kid))
 
 
 def _fix_policy(
