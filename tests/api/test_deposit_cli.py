@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""`bidvault deposit` and `bidvault withdraw`: what they keep, what they say, and how they fail."""
+
+import json
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+from uuid import UUID, uuid4
+
+import pytest
+from fastapi import FastAPI
+from typer.testing import CliRunner, Result
+
+from api.cli import deposit, withdraw
+from crypto.receipt_evidence import ReceiptEvidence, check_receipt
+from crypto.statement import Kind
+from tests.api.depositing import Site
+from tests.api.frame import serving
+from tests.world.world import ACME
+
+
+@dataclass
+class Desk:
+    """A platform's desk: files, a token, and the commands."""
+
+    site: Site
+    url: str
+    home: Path
+
+    def deposit(self, *files: str, **options: object) -> Result:
+        """Run `bidvault deposit`; options replace or add to good ones."""
+        good = {"lot": "1", "part": "technical", "bidder": ACME, "wait": 0}
+        return self._run(deposit.app, [str(self.home / file) for file in files], {**good, **options})
+
+    def withdraw(self, envelope_id: UUID, **options: object) -> Result:
+        """Run `bidvault withdraw`."""
+        return self._run(withdraw.app, [str(envelope_id)], {"lot": "1", "bidder": ACME, **options})
+
+    def kept(self, envelope_id: UUID) -> Path:
+        """The folder of an envelope."""
+        return self.home / "receipts" / str(envelope_id)
+
+    def _run(self, app: object, arguments: Sequence[str], options: dict[str, object]) -> Result:
+        common = {
+            "url": self.url,
+            "token-file": self.home / "token",
+            "procedure": self.site.world.procedure,
+            "out": self.home / "receipts",
+        }
+        words = [word for name, value in {**common, **options}.items() for word in (f"--{name}", str(value))]
+        return CliRunner().invoke(app, [*arguments, *words])  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def url(site: Site) -> Iterator[str]:
+    with serving(cast("FastAPI", site.http.app)) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture
+def desk(site: Site, url: str, tmp_path: Path) -> Desk:
+    (tmp_path / "plans" / "étage 1").mkdir(parents=True)
+    (tmp_path / "plans" / "étage 1" / "façade.pdf").write_bytes(b"%PDF-1.7 " * 5000)
+    (tmp_path / "prix.txt").write_bytes(b"42\n")
+    (tmp_path / "token").write_text(site.bearer()["Authorization"].removeprefix("Bearer "))
+    return Desk(site, url, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("files", "options", "says"),
+    [
+        (["missing.txt"], {}, "missing.txt"),
+        (["prix.txt"], {"bidder": "siret:1"}, "Bidder"),
+        (["prix.txt"], {"procedure": uuid4()}, "nothing here"),
+        (["prix.txt"], {"lot": "9"}, "nothing here"),
+        (["prix.txt", "prix.txt"], {}, "same path"),
+    ],
+    ids=["missing file", "bidder", "procedure", "lot", "twice"],
+)
+def test_a_deposit_that_cannot_be_says_why_and_exits_with_1(
+    desk: Desk, files: list[str], options: dict[str, object], says: str
+) -> None:
+    result = desk.deposit(*files, **options)
+
+    assert result.exit_code == 1
+    assert says in " ".join(result.stderr.split())
+    assert "Traceback" not in result.stderr
+    assert not list(desk.home.glob("receipts/*/receipt"))
+
+
+def test_an_unknown_part_and_a_token_that_is_none_are_refused(desk: Desk) -> None:
+    assert desk.deposit("prix.txt", part="price").exit_code == 2
+    (desk.home / "token").write_text("nonsense")
+
+    result = desk.deposit("prix.txt")
+
+    assert result.exit_code == 1
+    assert "token" in result.stderr
+
+
+def test_a_secret_that_is_none_is_refused(desk: Desk) -> None:
+    (desk.home / "secret").write_text("too short")
+
+    result = desk.deposit("prix.txt", **{"secret-file": desk.home / "secret"})
+
+    assert result.exit_code == 1
+    assert "secret" in result.stderr
+
+
+@pytest.mark.proves("ACK-01", "ACK-03", "DEP-07")
+def test_a_deposit_keeps_a_receipt_that_can_be_checked_alone_and_its_repeat_the_same(desk: Desk) -> None:
+    envelope_id = uuid4()
+    first = desk.deposit("plans", "prix.txt", id=envelope_id)
+    folder = desk.kept(envelope_id)
+    kept = {name: (folder / name).read_bytes() for name in ("receipt", "receipt.evidence", "documents.json", "secret")}
+
+    again = desk.deposit("plans", "prix.txt", id=envelope_id)
+
+    assert (first.exit_code, again.exit_code) == (0, 0), first.stderr + again.stderr
+    assert {name: (folder / name).read_bytes() for name in kept} == kept
+    checked = check_receipt(kept["receipt"], ReceiptEvidence.decode(kept["receipt.evidence"]))
+    assert checked.record.envelope_id == envelope_id.bytes
+    assert [one["path"] for one in json.loads(kept["documents.json"])] == ["plans/étage 1/façade.pdf", "prix.txt"]
+    assert stat.S_IMODE((folder / "secret").stat().st_mode) == 0o600
+    for words in ("in time", "Ville de Rennes", "2026-MP-017", "Europe/Paris"):
+        assert words in first.stdout
+
+
+@pytest.mark.proves("T45")
+def test_other_documents_under_the_same_id_are_refused(desk: Desk) -> None:
+    envelope_id = uuid4()
+    desk.deposit("prix.txt", id=envelope_id)
+    (desk.home / "prix.txt").write_bytes(b"41\n")
+
+    result = desk.deposit("prix.txt", id=envelope_id)
+
+    assert result.exit_code == 1
+    assert "other content" in result.stderr
+
+
+@pytest.mark.proves("ACK-02", "TIME-05")
+def test_without_an_authority_the_notice_is_kept_and_the_same_command_fetches_the_receipt(desk: Desk) -> None:
+    envelope_id = uuid4()
+    time = desk.site.world.time
+    time.a.silent = time.b.silent = True
+    first = desk.deposit("prix.txt", id=envelope_id)
+    time.a.silent = time.b.silent = False
+    has_receipt = (desk.kept(envelope_id) / "receipt").exists()
+
+    again = desk.deposit("prix.txt", id=envelope_id)
+
+    assert (first.exit_code, again.exit_code) == (0, 0)
+    assert not has_receipt
+    assert f"--id {envelope_id}" in " ".join(first.stderr.split())
+    assert (desk.kept(envelope_id) / "notice").exists()
+    assert (desk.kept(envelope_id) / "receipt").exists()
+
+
+def test_a_withdrawal_keeps_its_statement(desk: Desk) -> None:
+    envelope_id = uuid4()
+    bidder = "other:Société Générale des Bâtiments"
+    desk.deposit("prix.txt", id=envelope_id, bidder=bidder)
+
+    refused = desk.withdraw(envelope_id)
+    result = desk.withdraw(envelope_id, bidder=bidder)
+
+    assert (refused.exit_code, result.exit_code) == (1, 0)
+    folder = desk.kept(envelope_id)
+    evidence = ReceiptEvidence.decode((folder / "withdrawal.evidence").read_bytes())
+    checked = check_receipt((folder / "withdrawal").read_bytes(), evidence, kind=Kind.WITHDRAWAL)
+    assert checked.record.bidder == bidder
+    assert "Withdrawn" in result.stdout
