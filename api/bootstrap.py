@@ -22,11 +22,13 @@ from crypto.seal import load_seal
 from vault import sequencer
 from vault.authorities import Authority, HttpLine, TimeAuthorities
 from vault.errors import CannotStart, DevelopmentOnly
+from vault.gate import told
 from vault.gate.keys import GateKeys
 from vault.gate.service import Gate
 from vault.keys import Keychain, load_service_keys, read_key
 from vault.prints.seal import PrintSeal
 from vault.settings import BucketAccess, Settings
+from vault.store import KeyStore
 from vault.store.barrier import DiskBarrier, OutsidePromise
 from vault.store.s3 import S3Access
 from vault.store.s3_keys import S3KeyStore
@@ -56,7 +58,6 @@ def compose(settings: Settings, *, clock: Clock | None = None) -> Works:
     )
     key_store = S3KeyStore(_access(settings, settings.key_store), barrier=barrier)
     anchors = _anchors(settings)
-    gate_root = bytes(open_key_file(read_key(settings.keys, "gate"), passphrase).root_key)
     works = Works(
         engine=connect(settings.database_url.get_secret_value()),
         clock=clock,
@@ -71,16 +72,21 @@ def compose(settings: Settings, *, clock: Clock | None = None) -> Works:
             anchors=anchors,
             clock=clock.now,
         ),
-        gate=Gate(
-            engine=connect(settings.gate_database_url.get_secret_value(), pool_size=2),
-            clock=clock,
-            keys=GateKeys(gate_root, key_store),
-            anchors=anchors,
-        ),
+        gate=_gate(settings, passphrase, clock=clock, key_store=key_store, anchors=anchors),
     )
     works.store.require_lock()
     sequencer.require_not_rolled_back(works)
+    told.require_remembered(works)
     return works
+
+
+def _gate(
+    settings: Settings, passphrase: str, *, clock: Clock, key_store: KeyStore, anchors: tuple[Anchor, ...]
+) -> Gate:
+    """The built-in gate: its own root, its own database role."""
+    root = bytes(open_key_file(read_key(settings.keys, "gate"), passphrase).root_key)
+    engine = connect(settings.gate_database_url.get_secret_value(), pool_size=2)
+    return Gate(engine=engine, clock=clock, keys=GateKeys(root, key_store), anchors=anchors)
 
 
 def services(works: Works) -> Services:

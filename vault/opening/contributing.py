@@ -19,7 +19,7 @@ from crypto.errors import CryptoError, PersonError
 from crypto.events import EventKind
 from crypto.header import decode_header
 from crypto.hpke import KemKey
-from crypto.opening_rules import DueOpening, require_contribution, require_new_person
+from crypto.opening_rules import CheckedContribution, DueOpening, require_contribution, require_new_person
 from crypto.sealing import check_share
 from crypto.statement import Kind, parse_note
 from crypto.wraps import WrapKind
@@ -31,6 +31,8 @@ from vault.models import ContributionRow, OpeningRow, OpeningState
 from vault.opening import due
 from vault.opening.offer import seed_id
 from vault.work import Work, Works
+
+TAKES = (OpeningState.OFFERED, OpeningState.RELEASED)
 
 
 @dataclass(frozen=True)
@@ -65,33 +67,41 @@ def contribute(works: Works, platform: str, opening_id: bytes, *, note: bytes, p
     contribution = require_contribution(statement, checked)
     if contribution.card.person != person:
         raise PersonError("the contribution is another person's")
-    place = journal.Place(platform, procedure)
     # O3. ◆ The contribution as signed, with its entry; the same again is the same.
     with works.open() as work:
         work.session.get(OpeningRow, opening_id, with_for_update=True)
         known = work.session.get(ContributionRow, statement.id)
         if known is None:
-            if state not in {OpeningState.OFFERED, OpeningState.RELEASED}:
+            if state not in TAKES:
                 raise WrongState(state, "an opening that is offered")
-            earlier = [one for one in of_opening(work, opening_id) if one.state is not ContributionState.REFUSED]
-            require_new_person(
-                contribution,
-                [require_contribution(parse_note(one.note, Kind.CONTRIBUTION), checked) for one in earlier],
-            )
-            known = ContributionRow(
-                id=statement.id,
-                opening_id=opening_id,
-                kid=contribution.card.kid,
-                person=person,
-                note=note,
-                state=ContributionState.STORED,
-                at=work.now,
-            )
-            work.session.add(known)
+            _require_new(work, contribution, checked)
+            known = _store(work, contribution, opening_id=opening_id, note=note)
+            place = journal.Place(platform, procedure)
             taken = journal.event(EventKind.CONTRIBUTION_ACCEPTED, at=work.now, place=place, subject=statement.id)
             journal.append(works, work, taken, place=place)
             queue(work, "advance_opening", opening_id.hex())
         return _answer(work, known, checked)
+
+
+def _require_new(work: Work, contribution: CheckedContribution, checked: DueOpening) -> None:
+    """Refuse a person who contributed already; one whose contribution was refused may try again."""
+    earlier = [one for one in of_opening(work, checked.id) if one.state is not ContributionState.REFUSED]
+    given = [require_contribution(parse_note(one.note, Kind.CONTRIBUTION), checked) for one in earlier]
+    require_new_person(contribution, given)
+
+
+def _store(work: Work, contribution: CheckedContribution, *, opening_id: bytes, note: bytes) -> ContributionRow:
+    row = ContributionRow(
+        id=contribution.id,
+        opening_id=opening_id,
+        kid=contribution.card.kid,
+        person=contribution.card.person,
+        note=note,
+        state=ContributionState.STORED,
+        at=work.now,
+    )
+    work.session.add(row)
+    return row
 
 
 def try_stored(works: Works, checked: DueOpening) -> None:
