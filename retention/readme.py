@@ -52,14 +52,14 @@ box-N/                        une partie d'un lot
   closing-request-*.tst       jetons d'horodatage : la date limite et le délai étaient passés
   closing-*.tst               jetons d'horodatage de la clôture
   *.evidence                  certificats et données de révocation reçus avec le jeton ou l'accusé voisin
-  admitted-*/                 un pli tardif ou à examiner, admis par les dépositaires de clés
+  admitted-*/                 un pli tardif ou à examiner, admis par les détenteurs de clés
   sealed.json                 plis qui restent scellés : empreintes et états
   envelopes/<id>/             un pli ouvert
     documents/                ses documents
     envelope.tvse             le pli tel qu'il a été scellé
     envelope.key              sa clé : chacun peut le rouvrir
     receipt.note, receipt.evidence, receipt.tlog-proof
-openings/<id>/                une ouverture : texte, contributions, libération par la porte, clés, procès-verbal
+openings/<id>/                une ouverture : texte, contributions, libération par le verrou, clés, procès-verbal
 journal/                      les écritures de la procédure avec leurs preuves, et la tête signée du journal
 
 Pour tout vérifier sans réseau et sans le coffre :
