@@ -11,7 +11,6 @@ Left to others: what a probe looks at (vault, handed in by api.bootstrap).
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -24,7 +23,6 @@ from api.deposit.upload import SILENCE
 from api.observing import Metrics
 from api.services import NotWell, Probe
 
-CLOCK_LIMIT = timedelta(seconds=60)  # further off than this at start stops the vault; later it makes it unready
 NOT_STORED: Mapping[str, str] = {"Cache-Control": "no-store"}
 
 router = APIRouter(tags=["service"])
@@ -107,14 +105,3 @@ def _finding(probe: Probe) -> str | None:
     except Exception as error:  # noqa: BLE001 whatever a probe dies of makes its part red
         return f"the check itself failed: {type(error).__name__}"
     return None
-
-
-def require_clock(ours: datetime, theirs: datetime) -> None:
-    """Whether our clock agrees with what a time authority just said.
-
-    Raises:
-        NotWell: off by more than `CLOCK_LIMIT`.
-    """
-    distance = abs(ours - theirs)
-    if distance > CLOCK_LIMIT:
-        raise NotWell(f"the clock differs from the time authorities by {distance.total_seconds():.0f} s")

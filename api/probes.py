@@ -1,17 +1,23 @@
 # SPDX-License-Identifier: EUPL-1.2
 """What must be well for this process to be ready: database, store and its lock, journal, clock."""
 
+import os
 from collections.abc import Callable
-from datetime import timedelta
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from sqlalchemy import text
 
 from api.services import NotWell, Probe
 from vault import sequencer
-from vault.errors import VaultError
+from vault.errors import AuthorityUnavailable, VaultError
 from vault.work import Works
 
 CLOCK_LIMIT = timedelta(seconds=60)  # readiness goes red above; one token's distance never refuses it
+
+ASK_AGAIN = timedelta(minutes=1)
+DIGEST_BYTES = 32
 
 
 def probes(works: Works) -> tuple[Probe, ...]:
@@ -20,7 +26,7 @@ def probes(works: Works) -> tuple[Probe, ...]:
         Probe("database", _well(lambda: _database(works), "the database does not answer")),
         Probe("journal", _well(lambda: _journal(works), "the journal cannot advance")),
         Probe("store", _well(works.store.require_lock, "the store has no object lock, or does not answer")),
-        Probe("clock", lambda: _clock(works)),
+        Probe("clock", _ClockProbe(works).check),
     )
 
 
@@ -43,7 +49,27 @@ def _journal(works: Works) -> None:
     sequencer.publish(works)
 
 
-def _clock(works: Works) -> None:
-    distance = works.authorities.distance()
-    if distance is not None and abs(distance) > CLOCK_LIMIT:
-        raise NotWell(f"the clock is {distance.total_seconds():.0f} s away from the time authorities")
+@dataclass
+class _ClockProbe:
+    """Red when our clock is far from every authority that answers.
+
+    What was last measured may be old or one authority's lie: where one differs, a quorum is asked anew, at most once
+    a minute, and the nearest decides.
+    """
+
+    works: Works
+    _asked_at: datetime | None = field(default=None)
+
+    def check(self) -> None:
+        """NotWell with the distance."""
+        authorities = self.works.authorities
+        if all(abs(distance) <= CLOCK_LIMIT for distance in authorities.distances().values()):
+            return
+        now = self.works.clock.now()
+        if self._asked_at is None or abs(now - self._asked_at) > ASK_AGAIN:
+            self._asked_at = now
+            with suppress(AuthorityUnavailable):
+                authorities.stamp_by(os.urandom(DIGEST_BYTES), quorum=self.works.settings.quorum)
+        distance = authorities.distance()
+        if distance is not None and abs(distance) > CLOCK_LIMIT:
+            raise NotWell(f"the clock is {abs(distance).total_seconds():.0f} s away from the time authorities")

@@ -133,7 +133,7 @@ def test_a_refusal_is_told_at_once_as_the_server_said_it(client: DepositClient, 
     assert missing.value.status == 404
 
 
-@pytest.mark.proves("DEP-07", "DEP-06")
+@pytest.mark.proves("DEP-07")
 def test_a_deposit_goes_through_cut_wires_and_lost_answers_once(
     client: DepositClient, order: Order, between: Between
 ) -> None:
@@ -210,7 +210,7 @@ def test_anothers_receipt_is_not_believed(client: DepositClient, order: Order, b
         client.withdraw(procedure=order.procedure, lot="1", envelope_id=order.envelope_id, bidder=ACME)
 
 
-@pytest.mark.proves("T65", "ACK-03")
+@pytest.mark.proves("ACK-03")
 def test_under_a_trust_list_of_ones_own_other_roots_are_not_believed(site: Site, url: str, order: Order) -> None:
     token = site.bearer()["Authorization"].removeprefix("Bearer ")
 

@@ -5,7 +5,6 @@ import io
 import json
 import re
 from collections.abc import Iterator
-from datetime import timedelta
 
 import pytest
 import structlog
@@ -13,11 +12,10 @@ from fastapi.testclient import TestClient
 
 from api import health
 from api.auth import Role
-from api.health import require_clock
 from api.lingering import BODY_LIMIT
 from api.observing import configure_logging
 from api.services import NotWell, Probe
-from tests.api.frame import NOON, Frame, Inbox
+from tests.api.frame import Frame, Inbox
 
 
 @pytest.fixture
@@ -67,13 +65,6 @@ def test_readiness_is_red_with_the_reasons() -> None:
             "database": "the check itself failed: ZeroDivisionError",
         },
     }
-
-
-def test_a_clock_a_minute_off_is_not_well() -> None:
-    require_clock(NOON, NOON + timedelta(seconds=60))
-    for offset in (timedelta(seconds=61), timedelta(days=-1)):
-        with pytest.raises(NotWell, match=f"by {abs(offset).total_seconds():.0f} s"):
-            require_clock(NOON, NOON + offset)
 
 
 @pytest.mark.proves("DEP-04")
