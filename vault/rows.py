@@ -10,7 +10,7 @@ from uuid import UUID
 
 from crypto.encoding import Cbor, decode, encode
 
-MAX_FACTS = 4 * 1024 * 1024  # an envelope with its receipt, tokens and their evidence
+MAX_FACTS = 64 * 1024 * 1024  # an envelope with its tokens and their evidence: a public CRL may have 10 MB
 
 
 class DamagedRow(Exception):

@@ -68,7 +68,6 @@ def test_a_procedure_that_is_not_published_is_not_found(world: World) -> None:
     refused(world, depositing.request(world), NotFound)
 
 
-@pytest.mark.proves("LATE-01")
 @pytest.mark.parametrize("state", [ProcedureState.ARCHIVED, ProcedureState.CANCELLED])
 def test_a_procedure_that_has_ended_takes_nothing(open_world: World, state: ProcedureState) -> None:
     with open_world.works.open() as work:
@@ -106,18 +105,17 @@ def test_a_bidder_that_names_nobody_is_refused(shared_world: World, bidder: str)
     assert error.field == "Bidder"
 
 
-@pytest.mark.proves("DEP-04")
 @pytest.mark.parametrize("secret", [b"", bytes(SECRET_SIZE - 1), bytes(SECRET_SIZE + 1)])
 def test_a_deposit_secret_has_32_bytes(shared_world: World, secret: bytes) -> None:
     refused(shared_world, depositing.request(shared_world, secret=secret), InvalidInput)
 
 
-@pytest.mark.proves("DEP-04", "T47")
+@pytest.mark.proves("T47")
 def test_an_id_that_tells_a_time_is_refused(shared_world: World) -> None:
     refused(shared_world, depositing.request(shared_world, envelope_id=uuid1()), InvalidInput)
 
 
-@pytest.mark.proves("DEP-17", "T35")
+@pytest.mark.proves("DEP-17")
 @pytest.mark.parametrize(
     "paths",
     [

@@ -170,7 +170,7 @@ def test_of_different_deposits_racing_for_one_id_one_wins_and_the_others_are_ref
     assert depositing.envelope_ids(open_world) == {request.envelope_id}
 
 
-@pytest.mark.proves("T39")
+@pytest.mark.proves("DEP-09")
 def test_attack_t39_deposits_that_race_the_closing_are_listed_or_told_that_they_are_not(open_world: World) -> None:
     open_world.deposit(ZENITH)
     open_world.after_settle()
@@ -187,7 +187,7 @@ def test_attack_t39_deposits_that_race_the_closing_are_listed_or_told_that_they_
         assert (one.id in listed) is is_in_time
 
 
-@pytest.mark.proves("T41", "OPS-03")
+@pytest.mark.proves("OPS-03")
 @pytest.mark.parametrize("operation", ["part", "complete", "durable"])
 def test_a_store_that_fails_keeps_no_row_and_the_same_again_succeeds(open_world: World, operation: str) -> None:
     request = depositing.request(open_world)
@@ -202,7 +202,7 @@ def test_a_store_that_fails_keeps_no_row_and_the_same_again_succeeds(open_world:
     assert depositing.envelope_ids(open_world) == {request.envelope_id}
 
 
-@pytest.mark.proves("T41", "OPS-03")
+@pytest.mark.proves("OPS-03")
 def test_an_object_whose_acknowledgement_was_lost_is_nobodys_envelope(open_world: World) -> None:
     request = depositing.request(open_world)
     open_world.store.fail("complete", is_persisted=True)
@@ -217,7 +217,7 @@ def test_an_object_whose_acknowledgement_was_lost_is_nobodys_envelope(open_world
     assert f"o/{kept.object_id.hex}" not in orphans
 
 
-@pytest.mark.proves("T41", "OPS-03")
+@pytest.mark.proves("OPS-03")
 def test_what_was_acknowledged_survives_a_power_cut_of_both_stores(open_world: World) -> None:
     given = open_world.deposit(ACME)
 
@@ -229,7 +229,7 @@ def test_what_was_acknowledged_survives_a_power_cut_of_both_stores(open_world: W
     assert open_world.store.head(f"o/{facts.object_id.hex}", facts.version_id).size == facts.length
 
 
-@pytest.mark.proves("T41")
+@pytest.mark.proves("OPS-03")
 def test_a_key_store_that_fails_refuses_before_an_attempt_is_written(open_world: World) -> None:
     open_world.key_store.fail("put")
     request = depositing.request(open_world)

@@ -77,7 +77,7 @@ def test_parts_of_a_dead_upload_are_given_back_and_those_of_a_young_one_are_not(
     assert len(list(store.unfinished_uploads())) == 1
 
 
-@pytest.mark.proves("T51", "T56")
+@pytest.mark.proves("T56")
 def test_a_key_without_an_object_is_destroyed_after_a_week_and_no_other(open_world: World) -> None:
     kept = depositing.kept(open_world, open_world.deposit(ACME).id).facts
     broken = depositing.body(open_world)
@@ -112,7 +112,6 @@ def test_a_key_whose_object_came_meanwhile_is_kept(open_world: World) -> None:
     assert open_world.key_store.get(key_name(WrapKind.OBJECT, object_id.bytes))
 
 
-@pytest.mark.proves("T64")
 def test_an_object_without_a_row_keeps_its_key_so_that_its_receipt_can_bring_it_back(open_world: World) -> None:
     open_world.store.fail("durable")
     request = depositing.request(open_world)

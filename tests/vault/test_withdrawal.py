@@ -138,7 +138,7 @@ def test_an_envelope_that_waits_for_its_token_is_withdrawn_and_still_gets_its_re
     assert open_world.listed(1) == []
 
 
-@pytest.mark.proves("T49", "T39")
+@pytest.mark.proves("T49")
 @pytest.mark.parametrize("offset", [timedelta(milliseconds=-1), timedelta(milliseconds=1)], ids=str)
 def test_attack_t49_a_withdrawal_at_the_closing_is_in_or_out_and_never_both(
     open_world: World, offset: timedelta
