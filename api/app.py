@@ -18,6 +18,8 @@ from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 
 from api import health, problems
+from api.archive import routes as archive
+from api.audit import routes as audit
 from api.deposit import prints
 from api.deposit import routes as deposit
 from api.description import ANY_PROBLEM, describe
@@ -27,7 +29,15 @@ from api.opening import openings, procedures
 from api.services import Services
 
 VERSION = "1"
-FACES: tuple[APIRouter, ...] = (procedures.router, deposit.router, prints.router, openings.router, health.router)
+FACES: tuple[APIRouter, ...] = (
+    procedures.router,
+    deposit.router,
+    prints.router,
+    openings.router,
+    archive.router,
+    audit.router,
+    health.router,
+)
 """Every router there is; a new face enters here and nowhere else."""
 
 THREADS = 200  # handlers wait for stores and authorities, not for the processor

@@ -31,30 +31,39 @@ from retention.package import (
     instant,
 )
 from retention.readme import read_me
-from vault import journal, sequencer
+from vault import journal, printing, sequencer
 from vault.errors import NotFound, WrongState
 from vault.lifecycle import BoxState, ProcedureState
 from vault.models import BoxRow, ClosingRow, Procedure
 from vault.opening import due
 from vault.opening.offer import ONGOING
+from vault.prints.seal import PrintSeal
 from vault.procedures import access
 from vault.work import Work, Works
 
 QUIET = frozenset({BoxState.CLOSED, BoxState.OPENED})
 
 
-def export(works: Works, caller: access.Caller, procedure: UUID) -> ArchivePackage:
+def export(works: Works, caller: access.Caller, procedure: UUID, *, seal: PrintSeal | None = None) -> ArchivePackage:
     """Plan the package of a procedure whose boxes are closed; its files are read while it is written.
+
+    Args:
+        caller: the procedure's buyer.
+        procedure: which.
+        seal: makes the prints that are due and not stored yet, so that every export holds the same ones.
 
     Raises:
         NotFound: not this buyer's procedure, or not published.
         WrongState: a box is open, closing, or being opened.
+        AuthorityUnavailable: a print is due, and no time token for its seal was to be had.
     """
     access.require_buyer(works, procedure, caller)
     # 1. Nothing is under way.
     with works.open() as work:
         _require_quiet(work, procedure)
-    # 2. ◆ The journal's head covers the procedure's last act.
+    # 2. ◆ Prints are stored, and the journal's head covers the procedure's last act.
+    if seal is not None:
+        printing.print_due(works, seal)
     sequencer.publish(works)
     # 3. What there is, in one transaction.
     with works.open() as work:

@@ -112,9 +112,7 @@ def _refuse_untold(closings: Sequence[LoadedClosing], openings: Openings, told: 
     }
     for event, _ in told.events:
         if event.subject not in known.get(event.kind, {event.subject}):
-            report.broken(
-                FILE, f"tells {event.kind.value} of {event.subject.hex()}, which is not here or broken"
-            )
+            report.broken(FILE, f"tells {event.kind.value} of {event.subject.hex()}, which is not here or broken")
 
 
 def check_envelope_entries(tree: Tree, envelopes: Envelopes, *, told: Told, rules: Rules, report: Report) -> None:

@@ -140,9 +140,7 @@ def _closings(one: LoadedOpening) -> tuple[bytes, ...]:
 def _check_one(tree: Tree, one: LoadedOpening, due: DueOpening, found: Openings, report: Report) -> None:
     contributions = _contributions(tree, one, due, found, report)
     if one.keyed is None or one.minutes is None:
-        report.passed(
-            f"opening {layout.short(due.id)} (attempt {due.opening.attempt}) was given up unkeyed"
-        )
+        report.passed(f"opening {layout.short(due.id)} (attempt {due.opening.attempt}) was given up unkeyed")
         return
     with report.judging(f"data/{one.folder}/release.note"):
         release = parse_note(tree.read(f"{one.folder}/release.note", limit=MAX_LARGE_NOTE), Kind.RELEASE)

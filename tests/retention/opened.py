@@ -13,9 +13,11 @@ from deploy.embedded import Addresses
 from retention.export import export
 from retention.formats.bagit import stream_tar, unpack
 from retention.package import ArchivePackage
+from tests.api.depositing import seal
 from tests.world import pki
 from tests.world.world import ACME, BUYER, PLATFORM, ZENITH, World, service_keys
 from vault import closing, decisions
+from vault.prints.seal import PrintSeal
 
 OTHER = "siret:73282932000074"
 SLOW = "siret:40483304800022"
@@ -49,7 +51,12 @@ class Story:
 
     def export(self) -> ArchivePackage:
         """Export as the buyer."""
-        return export(self.world.works, BUYER, self.world.procedure)
+        return export(self.world.works, BUYER, self.world.procedure, seal=self.seal)
+
+    @property
+    def seal(self) -> PrintSeal:
+        """The vault's seal of prints."""
+        return PrintSeal(seal(), self.world.works.authorities)
 
     def folder_of(self, name: str, box: int = 1) -> Path:
         """An opened envelope's folder in the package."""
