@@ -20,6 +20,7 @@ from crypto.errors import (
 from crypto.events import Event, EventKind
 from crypto.hpke import KemKey
 from crypto.statement import Kind, parse_note
+from deploy.embedded import Addresses
 from tests.vault.gating import (
     gate_of,
     later,
@@ -29,7 +30,9 @@ from tests.vault.gating import (
 )
 from tests.world.world import World
 from vault.errors import RolledBack
+from vault.gate import told
 from vault.opening import due
+from vault.work import connect
 
 
 @pytest.fixture
@@ -171,15 +174,22 @@ def test_contributions_to_another_opening_release_nothing(offered: tuple[World, 
 
 @pytest.mark.proves("T52")
 @pytest.mark.parametrize(
-    "kind", [EventKind.POLICY_PUBLISHED, EventKind.POLICY_AMENDED, EventKind.OPENING_SIGNED, EventKind.GATE_RELEASED]
+    "kind",
+    [
+        EventKind.POLICY_PUBLISHED,
+        EventKind.POLICY_AMENDED,
+        EventKind.BOX_CLOSED,
+        EventKind.OPENING_SIGNED,
+        EventKind.GATE_RELEASED,
+    ],
 )
 def test_attack_t52_a_gate_behind_the_journal_refuses_to_release(offered: tuple[World, bytes], kind: EventKind) -> None:
     world, opening_id = offered
     said = notes(world, opening_id)
-    told = Event(kind, world.now, world.procedure.bytes, bytes(32))
+    unknown = Event(kind, world.now, world.procedure.bytes, bytes(32))
 
     with pytest.raises(RolledBack):
-        gate_of(world).require_not_rolled_back([told])
+        gate_of(world).require_not_rolled_back([unknown])
     with pytest.raises(StateError):
         release(world, opening_id, said)
 
@@ -187,16 +197,38 @@ def test_attack_t52_a_gate_behind_the_journal_refuses_to_release(offered: tuple[
 @pytest.mark.proves("T52")
 def test_a_gate_that_remembers_its_acts_goes_on(offered: tuple[World, bytes]) -> None:
     world, opening_id = offered
-    given = release(world, opening_id, notes(world, opening_id))
-    facts = {
-        EventKind.POLICY_PUBLISHED: world.policy.hash,
-        EventKind.OPENING_SIGNED: opening_id,
-        EventKind.GATE_RELEASED: given.id,
-        EventKind.BOX_CLOSED: bytes(32),
-    }
-    events = [Event(kind, world.now, world.procedure.bytes, subject) for kind, subject in facts.items()]
+    for one in world.custodians[:3]:
+        world.contribute(opening_id, one)
+    assert world.advance(opening_id)
 
-    gate_of(world).require_not_rolled_back(events)
+    with world.works.open() as work:
+        kinds = {one.kind for one in told.acts_of_gate(work)}
+    told.require_remembered(world.works)
+
+    assert kinds == {
+        EventKind.POLICY_PUBLISHED,
+        EventKind.BOX_CLOSED,
+        EventKind.OPENING_SIGNED,
+        EventKind.GATE_RELEASED,
+    }
+
+
+@pytest.mark.proves("T52")
+def test_attack_t52_a_gate_restored_from_before_the_closing_does_not_start(
+    offered: tuple[World, bytes], fresh_addresses: Addresses
+) -> None:
+    world, opening_id = offered
+    said = notes(world, opening_id)
+    owner = connect(fresh_addresses.owner_database_url)
+    with owner.begin() as connection:
+        connection.execute(text("ALTER TABLE gate.closed DISABLE TRIGGER USER"))
+        connection.execute(text("DELETE FROM gate.closed"))
+    owner.dispose()
+
+    with pytest.raises(RolledBack):
+        told.require_remembered(world.works)
+    with pytest.raises(StateError):
+        release(world, opening_id, said)
 
 
 @pytest.mark.parametrize("table", ["policy", "closed", "signed", "released"])

@@ -3,7 +3,8 @@
 
 Rules
   1. The gate's row comes before the journal's entry, so an entry without a row means that the gate was rolled back.
-  2. `box.closed` is entered before the gate accepts the closing (C2, C4): it proves nothing here.
+  2. `box.closed` is entered before the gate accepts the closing (C2, C4): only those of closings that the gate has
+     accepted are shown here (vault.gate.told).
 
 Left to others: the journal being behind its own checkpoint (vault.sequencer).
 """
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from sqlmodel import Session
 
 from crypto.events import Event, EventKind
-from vault.gate.records import has_opening, has_release, policy_row
+from vault.gate.records import has_closing, has_opening, has_release, policy_row
 
 
 def missing_act(session: Session, events: Iterable[Event]) -> Event | None:
@@ -32,6 +33,7 @@ def _has_policy(session: Session, policy_hash: bytes) -> bool:
 _MEMORIES: Mapping[EventKind, Callable[[Session, bytes], bool]] = {
     EventKind.POLICY_PUBLISHED: _has_policy,
     EventKind.POLICY_AMENDED: _has_policy,
+    EventKind.BOX_CLOSED: has_closing,
     EventKind.OPENING_SIGNED: has_opening,
     EventKind.GATE_RELEASED: has_release,
 }

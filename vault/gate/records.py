@@ -107,6 +107,11 @@ def released(session: Session, openings: Iterable[SignedOpening]) -> frozenset[b
     return frozenset(row.id for row in openings if session.get(Released, row.id) is not None)
 
 
+def has_closing(session: Session, closing_id: bytes) -> bool:
+    """Whether the gate remembers accepting this closing."""
+    return session.get(AcceptedClosing, closing_id) is not None
+
+
 def has_opening(session: Session, opening_id: bytes) -> bool:
     """Whether the gate remembers signing this opening."""
     return session.get(SignedOpening, opening_id) is not None
