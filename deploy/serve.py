@@ -17,6 +17,8 @@ from api import bootstrap, worker
 from api.app import create_app
 from api.server import LOOPBACK, SWITCH_INTERVAL, make_server
 from crypto.errors import CryptoError
+from deploy.conformance import objects_of, require_conformance
+from deploy.errors import DeployError
 from vault.errors import VaultError
 from vault.settings import Settings
 from vault.work import Works
@@ -36,7 +38,8 @@ def keep_memory_private() -> None:
 
 
 def serve_api(works: Works) -> None:
-    """Serve until a signal comes."""
+    """Try the store, then serve until a signal comes."""
+    require_conformance(objects_of(works.settings))
     app = create_app(bootstrap.services(works))
     make_server(app, host=os.environ.get(HOST, LOOPBACK), port=int(os.environ.get(PORT, "0"))).run()
 
@@ -57,7 +60,7 @@ def main() -> None:
     serving = {"api": serve_api, "worker": run_worker}[sys.argv[1]]
     try:
         serving(bootstrap.compose(Settings()))
-    except (VaultError, CryptoError) as error:
+    except (VaultError, CryptoError, DeployError) as error:
         sys.stderr.write(f"{error.code}: {error}\n")
         sys.exit(REFUSED)
 

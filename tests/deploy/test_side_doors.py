@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""The embedded store's side doors: what once destroyed locked objects in one request meets a closed door (storage.md 1.4)."""
+"""The embedded store's side doors: what destroyed locked objects in one request meets a closed door."""
 
 import json
 import os

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Rules of the house that a linter does not know, read from the syntax tree.
 
-Each rule looks at one module and yields what breaks it. The reasons stand beside the homes: some verbs are dangerous, so
-each has one place where it may be called, and reading that place is enough to know what can happen.
+Each rule looks at one module and yields what breaks it. The reasons stand beside the homes: some verbs are dangerous,
+so each has one place where it may be called, and reading that place is enough to know what can happen.
 """
 
 import ast

@@ -42,7 +42,7 @@ NEVER_NAMED = [
         ("deb.deb", "ian.org"),
         ("/work", "/main"),
         ("/work", "/.library"),
-        ("/tmp", "/team"),
+        ("/t", "mp/team"),
     )
 ]
 TEXT = {".py", ".md", ".toml", ".txt", ".yml", ".sh", ".typ", ".json", ".sql", ""}
@@ -95,7 +95,10 @@ def _module(example: tuple[str, str]) -> Module:
 
 def _texts() -> Iterator[Path]:
     listed = subprocess.run(
-        ["git", "-C", str(ROOT), "ls-files", "-co", "--exclude-standard"], capture_output=True, text=True, check=False
+        ["/usr/bin/git", "-C", str(ROOT), "ls-files", "-co", "--exclude-standard"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if listed.returncode != 0:
         pytest.skip("not a git checkout")

@@ -47,7 +47,7 @@ def test_mondays_are_those_of_utc() -> None:
     ],
 )
 def test_an_envelope_is_locked_past_its_deadline_but_not_for_ever(
-    deadline: datetime, is_test: bool, expected: datetime
+    *, deadline: datetime, is_test: bool, expected: datetime
 ) -> None:
     assert envelope_lock(deadline, NOW, is_test=is_test) == expected
 
