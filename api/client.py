@@ -2,55 +2,65 @@
 """The depositor's side of the deposit face: announce, send, repeat, check what comes back, keep it.
 
 Rules
-  1. Id and deposit secret are drawn once, before the first try: a repeat can never make a second envelope.
-  2. Documents are read twice from disk (digest, then body) and never held; what is sent is what was announced.
-  3. A network that breaks and a server that is busy are tried again; a refusal is told at once, as the server said it.
-  4. A receipt counts after it was checked offline: policies, the vault's signature, the token, and that its tag is
+  1. A network that breaks and a server that is busy are tried again; a refusal is told at once, as the server said it.
+  2. A receipt counts after it was checked offline: policies, the vault's signature, the token, and that its tag is
      over these documents under this secret.
 
-Left to others: what people see (api.cli.deposit). This module imports formats only, no part of the vault.
+Left to others: what is handed in (api.order), what people see (api.cli.deposit). This module imports formats only, no part of the vault.
 """
 
 import base64
 import json
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from hashlib import sha256
-from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
-from urllib.parse import quote
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import httpx2
 import stamina
 
+from api.order import (
+    SECRET_SIZE,
+    BadDocument,
+    ClientError,
+    MultipartBody,
+    Order,
+    Progress,
+    Source,
+    envelope_path,
+)
 from crypto.certificates import Anchor
 from crypto.deposit import DepositRecord, Registration, WithdrawalRecord
-from crypto.errors import CryptoError, ManifestError
-from crypto.manifest import Document, require_documents
-from crypto.policy import Part
+from crypto.errors import CryptoError
 from crypto.receipt_evidence import CheckedReceipt, ReceiptEvidence, check_receipt
 from crypto.receipt_evidence import require_documents as require_own_documents
 from crypto.statement import Kind, parse_note
 
-BLOCK = 1024 * 1024
-SECRET_SIZE = 32  # protocol 3.5
 PATIENCE = timedelta(minutes=10)
 ATTEMPTS = 12
 _TIMEOUT = httpx2.Timeout(30, read=600, write=600)  # sealing ends, and its token is had, before the first answer byte
 _FACTS = ("what", "announced", "limit", "path", "reason")  # members of problems that help whoever reads them
 _BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 
-Progress = Callable[[int], None]  # told the bytes sent since the last call; negative when a try begins anew
-
-
-class ClientError(Exception):
-    """The root of what can go wrong on the depositor's side."""
-
-    code: ClassVar[str] = "client"
+__all__ = [
+    "SECRET_SIZE",
+    "BadDocument",
+    "ClientError",
+    "DepositClient",
+    "MultipartBody",
+    "Noticed",
+    "Order",
+    "Progress",
+    "Proved",
+    "Refused",
+    "Source",
+    "State",
+    "Unreachable",
+    "Unsound",
+    "envelope_path",
+]
 
 
 class Unreachable(ClientError):
@@ -76,75 +86,6 @@ class Unsound(ClientError):
     """What the server answered does not prove what it says; keep everything and call the operator."""
 
     code: ClassVar[str] = "unsound"
-
-
-class BadDocument(ClientError):
-    """A document cannot be deposited as it is."""
-
-    code: ClassVar[str] = "bad-document"
-
-
-@dataclass(frozen=True)
-class Source:
-    """A file on disk and the path under which it is announced, with its size and digest."""
-
-    file: Path
-    document: Document
-
-    @classmethod
-    def read(cls, file: Path, path: str, *, progress: Progress | None = None) -> Self:
-        """Digest a file.
-
-        Raises:
-            BadDocument: it cannot be read, or is empty.
-        """
-        digest, size = sha256(), 0
-        try:
-            with file.open("rb") as stream:
-                while block := stream.read(BLOCK):
-                    digest.update(block)
-                    size += len(block)
-                    if progress:
-                        progress(len(block))
-        except OSError as error:
-            raise BadDocument(f"{file}: {error.strerror or error}") from error
-        if not size:
-            raise BadDocument(f"{file}: is empty; an empty document cannot be deposited")
-        return cls(file, Document(path, size, digest.digest()))
-
-    def blocks(self) -> Iterator[bytes]:
-        """Its bytes."""
-        with self.file.open("rb") as stream:
-            while block := stream.read(BLOCK):
-                yield block
-
-
-@dataclass(frozen=True)
-class Order:
-    """One envelope to be deposited: where, for whom, under which id and secret, with which documents."""
-
-    procedure: UUID
-    lot: str
-    part: Part
-    bidder: str
-    sources: tuple[Source, ...] = field(repr=False)
-    envelope_id: UUID = field(default_factory=uuid4)
-    secret: bytes = field(default_factory=lambda: os.urandom(SECRET_SIZE), repr=False)
-
-    @property
-    def path(self) -> str:
-        """The envelope's address."""
-        return envelope_path(self.procedure, self.lot, self.envelope_id)
-
-    @property
-    def documents(self) -> tuple[Document, ...]:
-        """What is announced."""
-        return tuple(source.document for source in self.sources)
-
-    @property
-    def size(self) -> int:
-        """Bytes of all documents together."""
-        return sum(document.size for document in self.documents)
 
 
 @dataclass(frozen=True)
@@ -266,7 +207,7 @@ class DepositClient:
     def _ask(
         self, method: str, path: str, headers: dict[str, str], body: "MultipartBody | None" = None
     ) -> httpx2.Response:
-        """Ask until there is an answer that stands (rule 3)."""
+        """Ask until there is an answer that stands (rule 1)."""
         sent = {**headers, "Authorization": f"Bearer {self._token}"}
         encoded = {name.encode(): value.encode() for name, value in sent.items()}  # a bidder's name is UTF-8
         seconds = self._patience.total_seconds()
@@ -323,86 +264,6 @@ class State:
         if not all(text is None or isinstance(text, str) for text in (*texts, state)):
             raise Unsound("the server's answer cannot be read")
         return cls(state, verdict if isinstance(verdict, int) else None, *texts)
-
-
-class MultipartBody:
-    """The body of a deposit: the announcement, then each document; the same bytes for every try."""
-
-    def __init__(self, sources: Sequence[Source], progress: Progress | None = None) -> None:
-        try:
-            require_documents(source.document.path for source in sources)
-        except ManifestError as error:
-            raise BadDocument(str(error)) from error
-        self._sources = tuple(sources)
-        self._progress = progress or (lambda _count: None)
-        self._boundary = f"bidvault-{os.urandom(16).hex()}"
-        self._sent = 0
-
-    @property
-    def content_type(self) -> str:
-        """The Content-Type that names the boundary."""
-        return f"multipart/form-data; boundary={self._boundary}"
-
-    @property
-    def size(self) -> int:
-        """Bytes of the whole body."""
-        heads = sum(len(self._head(source)) + len(b"\r\n") for source in self._sources)
-        documents = sum(source.document.size for source in self._sources)
-        return len(self._announcement()) + heads + documents + len(self._end())
-
-    def __iter__(self) -> Iterator[bytes]:
-        """The body once more from its beginning.
-
-        Raises:
-            BadDocument: a file is not any more what was announced.
-        """
-        self._progress(-self._sent)
-        self._sent = 0
-        yield self._announcement()
-        for source in self._sources:
-            yield self._head(source)
-            yield from self._document(source)
-            yield b"\r\n"
-        yield self._end()
-
-    def _document(self, source: Source) -> Iterator[bytes]:
-        left = source.document.size
-        for block in source.blocks():
-            left -= len(block)
-            if left < 0:
-                break
-            yield block
-            self._sent += len(block)
-            self._progress(len(block))
-        if left:
-            raise BadDocument(f"{source.file}: changed while it was sent")
-
-    def _announcement(self) -> bytes:
-        entries = [
-            {"path": one.path, "size": one.size, "sha256": one.sha256.hex()}
-            for one in (source.document for source in self._sources)
-        ]
-        return (
-            f"--{self._boundary}\r\n"
-            'Content-Disposition: form-data; name="announcement"\r\n'
-            "Content-Type: application/json\r\n\r\n"
-            f"{json.dumps(entries, ensure_ascii=False)}\r\n"
-        ).encode()
-
-    def _head(self, _source: Source) -> bytes:
-        return (
-            f"--{self._boundary}\r\n"
-            'Content-Disposition: form-data; name="document"\r\n'
-            "Content-Type: application/octet-stream\r\n\r\n"
-        ).encode()
-
-    def _end(self) -> bytes:
-        return f"--{self._boundary}--\r\n".encode()
-
-
-def envelope_path(procedure: UUID, lot: str, envelope_id: UUID) -> str:
-    """The address of an envelope."""
-    return f"/v1/procedures/{procedure}/lots/{quote(lot, safe='')}/envelopes/{envelope_id}"
 
 
 def _require_ours(order: Order, record: DepositRecord) -> None:
