@@ -6,7 +6,8 @@ Rules
   2. A receipt counts after it was checked offline: policies, the vault's signature, the token, and that its tag is
      over these documents under this secret.
 
-Left to others: what is handed in (api.order), what people see (api.cli.deposit). This module imports formats only, no part of the vault.
+Left to others: what is handed in (api.order), what people see (api.cli.deposit). Both this module and api.order
+import formats only, no part of the vault.
 """
 
 import base64
