@@ -13,6 +13,7 @@ Left to others: who may move which state (vault.lifecycle), what is written when
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from uuid import UUID
 
 from sqlalchemy.dialects.postgresql import insert
@@ -228,7 +229,7 @@ def weeks(works: Works, work: Work, box: Addressed) -> frozenset[bytes]:
 
 def chain(work: Work, procedure: UUID) -> tuple[Policy, ...]:
     """A procedure's policies that are or were in force, by epoch."""
-    return tuple(Policy.decode(row.payload) for row in _epochs(work, procedure))
+    return tuple(_decoded(row.payload) for row in _epochs(work, procedure))
 
 
 def policy_notes(work: Work, procedure: UUID, *, up_to: bytes) -> tuple[bytes, ...]:
@@ -291,7 +292,13 @@ def _procedure(work: Work, platform: str, procedure: UUID) -> tuple[Procedure, P
     ).first()
     if row is None:
         raise NotFound
-    return found, Policy.decode(row.payload)
+    return found, _decoded(row.payload)
+
+
+@lru_cache(maxsize=64)
+def _decoded(payload: bytes) -> Policy:
+    """A policy of many boxes takes milliseconds to read; the same bytes are the same policy."""
+    return Policy.decode(payload)
 
 
 def _epochs(work: Work, procedure: UUID) -> Sequence[PolicyRow]:

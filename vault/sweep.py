@@ -5,7 +5,8 @@ Rules
   1. There is no job per deposit before the closing: one sweep finds what waits by its state (protocol 4.12).
   2. A row tells its week and not its procedure: the keys of the procedures with a deadline in that week are tried.
   3. A wrapped key is destroyed only where no object lies under its id, seen so for seven days (D1). An object without
-     a row keeps its key: a receipt shown by its holder may bring it back (recover).
+     a row keeps its key: a receipt shown by its holder may bring it back (recover). An opening's seed, likewise,
+     where no opening under way needs it (O1).
   4. Attempts and uploads that are older than any upload may be are ended; what was begun stays as evidence.
 
 Left to others: when to run (api.worker), disposal of what has an object (retention.disposal).
@@ -17,21 +18,24 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlmodel import select
+from sqlmodel import col, select
 
-from crypto.encoding import from_millis
+from crypto.algorithms import ID_SIZE
+from crypto.ceremony import Opening
+from crypto.encoding import from_millis, sha256
 from crypto.wraps import WrapKind
 from vault import attempts, envelopes, receiving
 from vault.attempts import Begun
 from vault.hidden import NotThisRow
 from vault.lifecycle import EnvelopeState, ProcedureState
-from vault.models import Attempt, AttemptState, Envelope, Procedure
-from vault.store.names import OBJECTS, key_kind_prefix
+from vault.models import Attempt, AttemptState, Envelope, OpeningRow, OpeningState, Procedure
+from vault.store.names import OBJECTS, key_kind_prefix, key_name
 from vault.work import Work, Works
 
 UPLOAD_GRACE = timedelta(days=2)  # 50 GB at 3 Mbit/s take 37 hours
 WRAP_GRACE = timedelta(days=7)  # protocol §5, D1
 ABANDONED = "abandoned"
+NEEDS_SEED = (OpeningState.PREPARED, OpeningState.OFFERED, OpeningState.RELEASED)
 
 Owners = dict[tuple[str, bytes], list[UUID]]
 
@@ -100,8 +104,9 @@ def abort_uploads(works: Works) -> int:
 
 
 def destroy_wraps(works: Works, sightings: Sightings) -> int:
-    """Destroy the keys of objects that never came to be; tells how many."""
-    ripe = sightings.ripe(_without_object(works), works.clock.now())
+    """Destroy the keys of objects, and the seeds of openings, that never came to be; tells how many."""
+    unclaimed = (*_without_object(works), *_without_opening(works))
+    ripe = sightings.ripe(unclaimed, works.clock.now())
     for name in ripe:
         works.key_store.delete(name)
         del sightings.since[name]
@@ -119,6 +124,14 @@ def _without_object(works: Works) -> Iterator[str]:
             there = next(stored, None)
         if there != wanted:
             yield name
+
+
+def _without_opening(works: Works) -> Iterator[str]:
+    """Names of opening seeds that no opening under way needs: its process was killed in O1, or it was abandoned."""
+    with works.open() as work:
+        rows = work.session.exec(select(OpeningRow.payload).where(col(OpeningRow.state).in_(NEEDS_SEED))).all()
+    needed = {key_name(WrapKind.OPENING_SEED, sha256(Opening.decode(one).opening_key)[:ID_SIZE]) for one in rows}
+    return (name for name in works.key_store.list(key_kind_prefix(WrapKind.OPENING_SEED)) if name not in needed)
 
 
 def _owners(works: Works, work: Work, platforms: set[str]) -> Owners:

@@ -10,8 +10,9 @@ import pytest
 
 from crypto.deposit import Registration, Verdict
 from crypto.events import EventKind
+from crypto.receipt_evidence import ReceiptEvidence, check_receipt
 from crypto.statement import Kind, parse_note, require_signers
-from tests.vault import depositing
+from tests.vault import convening, depositing
 from tests.world.world import ACME, ZENITH, World
 from vault import receiving, sweep
 from vault.deposit import own
@@ -265,3 +266,26 @@ def _uuid(raw: bytes) -> UUID:
 
 def noticed_id(given: receiving.Acknowledgement) -> UUID:
     return _uuid(depositing.notice_of(given).record.envelope_id)
+
+
+@pytest.mark.proves("TIME-07")
+def test_a_deposit_from_before_an_amendment_is_judged_by_the_policy_in_force_and_its_receipt_shows_both(
+    open_world: World,
+) -> None:
+    silence(open_world)
+    old = open_world.policy
+    given = depositing.send(open_world, depositing.request(open_world))
+    silence(open_world, silent=False)
+    new = convening.amended(open_world, convening.later(open_world), by=2)
+    open_world.time.clock.now = old.box(1).deadline + timedelta(hours=1)
+
+    assert sweep.received(open_world.works) == 0
+
+    wanted = _wanted(open_world, depositing.notice_of(given))
+    told = own.tell(open_world.works, wanted)
+    checked = check_receipt(told.receipt, ReceiptEvidence.decode(own.evidence(open_world.works, wanted)))
+    assert (checked.policy, checked.judged_by) == (old, new)
+    assert checked.ruling.verdict is Verdict.IN_TIME
+    open_world.after_settle()
+    open_world.close_box(1)
+    assert open_world.listed(1) == [wanted.envelope_id]

@@ -125,3 +125,19 @@ def test_an_object_without_a_row_keeps_its_key_so_that_its_receipt_can_bring_it_
     sweep.sweep(open_world.works, sightings)
 
     assert open_world.works.keys.object(open_world.procedure, facts.object_id)
+
+
+def test_the_seed_of_an_opening_under_way_is_kept_and_one_that_no_opening_needs_is_destroyed(open_world: World) -> None:
+    open_world.deposit(ACME)
+    open_world.after_settle()
+    open_world.close_box(1)
+    open_world.offer(1)
+    [needed] = open_world.key_store.list("4/")
+    parent = open_world.works.keys.procedure(open_world.procedure)
+    open_world.works.keys.keep(WrapKind.OPENING_SEED, uuid4(), bytes(32), parent=parent)
+    sightings = sweep.Sightings()
+    sweep.destroy_wraps(open_world.works, sightings)
+    open_world.time.clock.now += sweep.WRAP_GRACE
+
+    assert sweep.destroy_wraps(open_world.works, sightings) == 1
+    assert list(open_world.key_store.list("4/")) == [needed]
