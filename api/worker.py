@@ -60,6 +60,7 @@ def _add_timers(app: App, works: Works, seal: PrintSeal) -> None:
         "print_due": (EVERY_FEW_SECONDS, lambda: printing.print_due(works, seal)),
         "sweep_received": (EVERY_MINUTE, lambda: sweep.received(works)),
         "sweep_remains": (EVERY_NIGHT, lambda: sweep_remains(works)),
+        "relock": (EVERY_NIGHT, lambda: procedures.relock(works)),
     }
     for name, (cron, act) in timed.items():
         task = app.task(name=name, queue="timers", queueing_lock=name, lock=name)(_ticking(name, act))

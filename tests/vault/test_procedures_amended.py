@@ -15,8 +15,10 @@ from tests.world.world import BUYER, World
 from vault import procedures
 from vault.errors import InvalidInput, NotFound, NotReady, TimeUnproven, WrongState
 from vault.lifecycle import BoxState, ProcedureState
-from vault.models import BoxRow
+from vault.models import BoxRow, PolicyState
 from vault.procedures import Change, Move, reading
+from vault.store.locks import envelope_lock
+from vault.store.names import OBJECTS
 
 
 @pytest.fixture
@@ -138,6 +140,33 @@ def test_an_amendment_that_broke_off_after_the_gate_goes_on_though_its_old_deadl
         sign(published, one, epoch=1, policy=policy)
 
     assert published.policy == policy
+
+
+@pytest.mark.proves("LOG-02")
+def test_an_amendment_that_the_gate_refuses_is_journaled_and_dropped(published: World) -> None:
+    before = published.policy
+    policy = amended(published, later(published), by=2)
+    published.gate_clock.ahead = timedelta(days=2)
+
+    with pytest.raises(PolicyError):
+        sign(published, published.custodians[2], epoch=1, policy=policy)
+
+    assert events(published, EventKind.GATE_REFUSED)[-1].data == b"policy"
+    assert published.policy == before
+    assert reading.show(published.works, BUYER, published.procedure).epochs[1].state is PolicyState.DROPPED
+
+
+def test_envelopes_are_locked_again_once_their_deadline_has_moved(published: World) -> None:
+    published.deposit()
+    (name,) = [one.key for one in published.store.list_versions(OBJECTS)]
+    before = published.store.latest(name).lock_until
+    policy = amended(published, later(published, days=60), by=3)
+
+    assert procedures.relock(published.works) == 1
+
+    assert published.store.latest(name).lock_until == envelope_lock(policy.box(1).deadline, published.now)
+    assert before is not None
+    assert before < envelope_lock(policy.box(1).deadline, published.now)
 
 
 def test_a_waiting_amendment_gives_way_only_while_nobody_has_signed_it(published: World) -> None:

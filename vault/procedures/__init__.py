@@ -11,6 +11,7 @@ from vault.procedures.ending import archive, cancel
 from vault.procedures.plan import LotDraft, PartDraft, ProcedureDraft
 from vault.procedures.publication import confirm, publish
 from vault.procedures.rehearsal import rehearse, sign
+from vault.procedures.relocking import relock
 
 __all__ = [
     "Caller",
@@ -27,5 +28,6 @@ __all__ = [
     "enact",
     "publish",
     "rehearse",
+    "relock",
     "sign",
 ]
