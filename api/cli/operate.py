@@ -32,7 +32,7 @@ people = Console(stderr=True)
 
 
 @app.command()
-def token(  # noqa: PLR0913 a command's options are its interface
+def token(
     role: Annotated[Role, typer.Argument(help="What the token allows.", case_sensitive=False)],
     subject: Annotated[str, typer.Argument(help="For whom it is, such as the platform's or the person's login.")],
     *,

@@ -44,4 +44,4 @@ def test_what_stays_sealed_is_only_named(told: Story) -> None:
 
 
 def test_nothing_in_a_package_is_a_link(told: Story) -> None:
-    assert not [path for path in told.folder.rglob("*") if os.path.islink(path)]
+    assert not [path for path in told.folder.rglob("*") if Path(path).is_symlink()]

@@ -116,15 +116,15 @@ def test_a_decision_signed_by_another_than_its_sender_is_refused(world: World, l
         decisions.decide(world.works, PLATFORM, world.procedure, note=note, person=alice.person)
 
 
-def test_an_envelope_in_time_needs_no_decision(world: World, late: Deposited) -> None:
-    assert late
+@pytest.mark.usefixtures("late")
+def test_an_envelope_in_time_needs_no_decision(world: World) -> None:
     (listed,) = world.listed(1)
 
     with pytest.raises(WrongState):
         decisions.draft(world.works, PLATFORM, world.procedure, envelope_id=listed, reason=REASON)
 
 
-def test_an_unknown_envelope_is_not_found(world: World, late: Deposited) -> None:
-    assert late
+@pytest.mark.usefixtures("late")
+def test_an_unknown_envelope_is_not_found(world: World) -> None:
     with pytest.raises(NotFound):
         decisions.draft(world.works, PLATFORM, world.procedure, envelope_id=uuid4(), reason=REASON)
