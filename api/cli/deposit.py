@@ -56,7 +56,8 @@ Bidder = Annotated[str, typer.Option(help="For whom: siret:<14 digits>, vat:… 
 Into = Annotated[Path, typer.Option("--out", help="Where receipts go; a folder for each envelope.")]
 RECEIPTS = Path("receipts")
 Trust = Annotated[
-    Path | None, typer.Option(help="PEM file of time authorities' roots that you trust.", exists=True, dir_okay=False)
+    Path | None,
+    typer.Option(help="Roots of time authorities that you trust: a PEM file, or a folder of them.", exists=True),
 ]
 
 
@@ -172,14 +173,18 @@ def read_token(token: str, file: Path | None) -> str:
     return found
 
 
-def read_trust(file: Path | None) -> tuple[Anchor, ...]:
+def read_trust(place: Path | None) -> tuple[Anchor, ...]:
     """The roots a person trusts; none: those that the policy names are believed."""
-    if file is None:
+    if place is None:
         return ()
+    files = sorted(place.glob("*.pem")) if place.is_dir() else [place]
     try:
-        return read_anchors(file.read_bytes())
+        anchors = {anchor.hash: anchor for file in files for anchor in read_anchors(file.read_bytes())}
     except CryptoError as error:
-        raise ClientError(f"{file}: {error}") from error
+        raise ClientError(f"{place}: {error}") from error
+    if not anchors:
+        raise ClientError(f"{place}: no PEM file of a root lies there")
+    return tuple(anchors.values())
 
 
 def tell_receipt(proved: Proved, path: Path) -> None:

@@ -10,6 +10,8 @@ from typing import cast
 from uuid import UUID, uuid4
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import load_der_x509_certificate
 from fastapi import FastAPI
 from typer.testing import CliRunner, Result
 
@@ -18,6 +20,7 @@ from crypto.receipt_evidence import ReceiptEvidence, check_receipt
 from crypto.statement import Kind
 from tests.api.depositing import Site
 from tests.api.frame import serving
+from tests.world import pki
 from tests.world.world import ACME
 
 
@@ -172,3 +175,21 @@ def test_a_withdrawal_keeps_its_statement(desk: Desk) -> None:
     checked = check_receipt((folder / "withdrawal").read_bytes(), evidence, kind=Kind.WITHDRAWAL)
     assert checked.record.bidder == bidder
     assert "Withdrawn" in result.stdout
+
+
+@pytest.mark.proves("ACK-03")
+def test_roots_of_ones_own_are_read_from_a_file_or_a_folder_and_others_are_not_believed(desk: Desk) -> None:
+    trust = desk.home / "trust"
+    trust.mkdir()
+    assert desk.deposit("prix.txt", trust=trust).exit_code == 1  # nothing in it
+    for anchor in pki.time_anchors():
+        certificate = load_der_x509_certificate(anchor.der)
+        (trust / f"{anchor.hash.hex()}.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+    foreign = load_der_x509_certificate(pki.anchor("foreign").der).public_bytes(Encoding.PEM)
+    (desk.home / "foreign.pem").write_bytes(foreign)
+
+    assert desk.deposit("prix.txt", trust=trust).exit_code == 0
+    disbelieved = desk.deposit("prix.txt", trust=desk.home / "foreign.pem")
+
+    assert disbelieved.exit_code == 1
+    assert "unsound" in disbelieved.stderr
