@@ -1,19 +1,22 @@
 # SPDX-License-Identifier: EUPL-1.2
 """`bidvault up`: serves until it is told to stop, keeps its addresses, starts again what was killed."""
 
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import httpx2
 import psutil
 import pytest
 
+from deploy.authorities import Authorities, AuthorityAddresses, write_seal, write_trust
+from deploy.embedded import Addresses, S3Credentials
 from tests.deploy.conftest import ROOT
 from tests.deploy.test_embedded import children_of
 
@@ -26,16 +29,16 @@ print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), resource.getrlimit(resource.RLIMIT
 class Up:
     """One `bidvault up` in a process of its own."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, *options: str, settings: Mapping[str, str] | None = None) -> None:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("BIDVAULT_")}
         self.data = data
         self.process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-c", ENTRY, "up", "--data", str(data)],
+            [sys.executable, "-W", "ignore", "-c", ENTRY, "up", "--data", str(data), *options],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             cwd=ROOT,
-            env={**environment, "PYTHONPATH": str(ROOT), "COLUMNS": "200"},
+            env={**environment, **(settings or {}), "PYTHONPATH": str(ROOT), "COLUMNS": "200"},
         )
 
     def url(self) -> str:
@@ -110,6 +113,61 @@ def test_a_killed_worker_is_started_again(up: Up) -> None:
 
     assert wait_for("worker", up.data, other_than=worker.pid).is_running()
     assert httpx2.get(f"{url}/livez", trust_env=False).status_code == 200
+
+
+@pytest.fixture
+def authorities(data: Path) -> Iterator[AuthorityAddresses]:
+    """Somebody else's, as far as the vault knows."""
+    served = Authorities(data.parent / "outside")
+    yield served.start()
+    served.stop()
+
+
+def test_it_serves_on_outside_parts_and_starts_none_of_its_own(
+    fresh_addresses: Addresses, authorities: AuthorityAddresses, data: Path
+) -> None:
+    write_trust(authorities, data.parent / "roots")
+    write_seal(authorities, data / "keys", passphrase=b"the operator's")
+    passphrase = data.parent / "passphrase"
+    passphrase.write_text("the operator's\n")
+    tsas = [
+        f"--tsa={one.address}={data.parent}/roots/time-{which}.pem"
+        for one, which in zip(authorities.time, "ab", strict=True)
+    ]
+    up = Up(
+        data,
+        f"--database-url={fresh_addresses.database_url.replace('+psycopg', '')}",
+        f"--gate-database-url={fresh_addresses.gate_database_url}",
+        f"--owner-database-url={fresh_addresses.owner_database_url}",
+        f"--s3-endpoint={fresh_addresses.s3_endpoint}",
+        f"--passphrase-file={passphrase}",
+        *tsas,
+        settings={
+            "BIDVAULT_OBJECTS": bucket(fresh_addresses.object_bucket, fresh_addresses.vault),
+            "BIDVAULT_KEY_STORE": bucket(fresh_addresses.key_bucket, fresh_addresses.keys),
+        },
+    )
+    url = up.url()
+
+    started = {Path(process.exe()).name for process in children_of(data)}
+
+    assert httpx2.get(f"{url}/livez", trust_env=False).status_code == 200
+    assert not {"weed", "postgres"} & started
+    assert "level 0" not in up.stop()
+    assert not (data / "postgres").exists()
+
+
+def test_one_time_authority_is_refused(data: Path) -> None:
+    up = Up(data, "--tsa=http://127.0.0.1:1/tsa=missing.pem")
+
+    said, _ = up.process.communicate(timeout=PATIENCE)
+
+    assert up.process.returncode == 2
+    assert "two authorities" in said
+
+
+def bucket(name: str, who: S3Credentials) -> str:
+    return json.dumps({"bucket": name, "access_key": who.access_key, "secret_key": who.secret_key})
 
 
 @pytest.mark.proves("T3")
