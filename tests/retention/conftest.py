@@ -10,6 +10,7 @@ import pytest
 
 from deploy.embedded import Addresses
 from tests.conftest import BROKER_ADDRESS
+from tests.retention.breaking import rebag
 from tests.retention.opened import Story, story
 from tests.stack import Wanted, ask
 
@@ -25,7 +26,23 @@ def told(pytestconfig: pytest.Config, worker: str, tmp_path_factory: pytest.Temp
     ask(broker, Wanted(worker, name, is_done=True))
 
 
+@pytest.fixture(scope="session")
+def plain(told: Story, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package without its prints: what they take to check is most of the time, and they are tested apart."""
+    folder = Path(shutil.copytree(told.folder, tmp_path_factory.mktemp("plain") / "package"))
+    for pdf in [*folder.glob("data/box-*/**/closing.*.pdf"), *folder.glob("data/openings/*/*.pdf")]:
+        pdf.unlink()
+    rebag(folder)
+    return folder
+
+
 @pytest.fixture
-def copy(told: Story, tmp_path: Path) -> Path:
-    """A copy of the package that a test may break."""
+def copy(plain: Path, tmp_path: Path) -> Path:
+    """A copy of that which a test may break."""
+    return Path(shutil.copytree(plain, tmp_path / "package"))
+
+
+@pytest.fixture
+def printed(told: Story, tmp_path: Path) -> Path:
+    """A copy of the whole package, prints too."""
     return Path(shutil.copytree(told.folder, tmp_path / "package"))

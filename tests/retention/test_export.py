@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Packages as they are exported."""
 
-import os
 from pathlib import Path
 
 import bagit
@@ -44,4 +43,4 @@ def test_what_stays_sealed_is_only_named(told: Story) -> None:
 
 
 def test_nothing_in_a_package_is_a_link(told: Story) -> None:
-    assert not [path for path in told.folder.rglob("*") if Path(path).is_symlink()]
+    assert not [path for path in told.folder.rglob("*") if path.is_symlink()]
