@@ -26,12 +26,7 @@ def _with_part(world: World, **changes: object) -> ProcedureDraft:
 
 def _misfits(world: World) -> dict[str, tuple[ProcedureDraft, str]]:
     wanted = world.draft()
-    lot, now = wanted.lots[0], world.now
-    card = world.custodians[0].card
-    twin = replace(Custodian("alice", world.time.clock))
-    foreign = Custodian("zoe", world.time.clock)
-    old = replace(foreign.card, valid_to=now + timedelta(hours=1))
-    ageless = replace(foreign.card, valid_to=foreign.card.valid_from + timedelta(days=2000))
+    lot = wanted.lots[0]
     return {
         "siret with wrong check digits": (replace(wanted, siret="21350238800018"), "siret"),
         "no reference": (replace(wanted, reference=" "), "reference"),
@@ -47,6 +42,13 @@ def _misfits(world: World) -> dict[str, tuple[ProcedureDraft, str]]:
         "lot's id too long": (replace(wanted, lots=(replace(lot, id="x" * 33),)), "lots[0].id"),
         "lot without part": (replace(wanted, lots=(replace(lot, parts=()),)), "lots[0].parts"),
         "part twice": (replace(wanted, lots=(replace(lot, parts=(lot.parts[0],) * 2),)), "lots[0].parts"),
+        **_misfit_parts(world),
+    }
+
+
+def _misfit_parts(world: World) -> dict[str, tuple[ProcedureDraft, str]]:
+    lot, now = world.draft().lots[0], world.now
+    return {
         "deadline without zone": (_with_part(world, deadline=now.replace(tzinfo=None)), "lots[0].parts[0].deadline"),
         "deadline behind": (_with_part(world, deadline=now), "lots[0].parts[0].deadline"),
         "not_before too early": (
@@ -57,6 +59,19 @@ def _misfits(world: World) -> dict[str, tuple[ProcedureDraft, str]]:
         "k of nothing": (_with_part(world, k=0), "lots[0].parts[0].k"),
         "no custodian": (_with_part(world, custodians=()), "lots[0].parts[0].custodians"),
         "33 custodians": (_with_part(world, custodians=(b"x",) * 33), "lots[0].parts[0].custodians"),
+        **_misfit_cards(world),
+        "a box after itself": (_with_part(world, after=(("1", Part.TECHNICAL),)), "lots[0].parts[0].after"),
+        "a box after an unknown one": (_with_part(world, after=(("9", Part.TECHNICAL),)), "lots[0].parts[0].after"),
+    }
+
+
+def _misfit_cards(world: World) -> dict[str, tuple[ProcedureDraft, str]]:
+    now, card = world.now, world.custodians[0].card
+    twin = replace(Custodian("alice", world.time.clock))
+    foreign = Custodian("zoe", world.time.clock)
+    old = replace(foreign.card, valid_to=now + timedelta(hours=1))
+    ageless = replace(foreign.card, valid_to=foreign.card.valid_from + timedelta(days=2000))
+    return {
         "no card file": (_with_part(world, custodians=(b"bidvault/card/v1\nAAAA\n",), k=1), "custodians[0]"),
         "a card twice": (_with_part(world, custodians=(world.custodians[0].card_file,) * 2, k=1), "custodians"),
         "one person, two keys": (
@@ -73,8 +88,6 @@ def _misfits(world: World) -> dict[str, tuple[ProcedureDraft, str]]:
         ),
         "a key that ends before the opening": (_with_part(world, custodians=(_file(old),), k=1), "custodians[0]"),
         "a key that lives too long": (_with_part(world, custodians=(_file(ageless),), k=1), "custodians[0]"),
-        "a box after itself": (_with_part(world, after=(("1", Part.TECHNICAL),)), "lots[0].parts[0].after"),
-        "a box after an unknown one": (_with_part(world, after=(("9", Part.TECHNICAL),)), "lots[0].parts[0].after"),
     }
 
 

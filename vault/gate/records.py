@@ -11,13 +11,15 @@ Left to others: what may become a row (vault.gate.service).
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlmodel import Session, col, select
 
-from crypto.closing_rules import Memory, PolicyChain
+from crypto.closing_rules import CheckedClosing, ClosedBox, Memory, PolicyChain
+from crypto.closings import EnvelopeList
 from crypto.policy import Policy
 from crypto.statement import Kind, parse_note
 from vault.errors import DatabaseUnavailable
@@ -61,6 +63,23 @@ class GateRecords:
             raise
 
 
+@dataclass(frozen=True)
+class ShownClosing:
+    """A closing as the gate is shown it: bytes, kept as they are."""
+
+    note: bytes = field(repr=False)
+    entries: bytes = field(repr=False)
+    decision: bytes | None = field(default=None, repr=False)
+
+    def parsed(self) -> ClosedBox:
+        """What the bytes say; FormatError, KindError."""
+        return ClosedBox(
+            parse_note(self.note, Kind.CLOSING),
+            EnvelopeList.decode(self.entries),
+            decision=None if self.decision is None else parse_note(self.decision, Kind.DECISION),
+        )
+
+
 def policies(session: Session, procedure: UUID) -> tuple[Policy, ...]:
     """All accepted epochs of a procedure's policy, from 0; the last is in force."""
     rows = session.exec(
@@ -91,6 +110,24 @@ def memory(session: Session, procedure: UUID, chain: PolicyChain) -> Memory:
         pinned=chain.latest.hash,
         main_closings={row.box: row.id for row in rows if row.decision_id is None},
         decided={row.decision_id: row.id for row in rows if row.decision_id is not None},
+    )
+
+
+def add_closing(
+    session: Session, checked: CheckedClosing, shown: ShownClosing, *, procedure: UUID, at: datetime
+) -> None:
+    """Remember a closing with the bytes it stands on."""
+    session.add(
+        AcceptedClosing(
+            id=checked.id,
+            procedure_id=procedure,
+            box=checked.box.number,
+            decision_id=checked.closing.decision,
+            note=shown.note,
+            list=shown.entries,
+            decision=shown.decision,
+            at=at,
+        )
     )
 
 

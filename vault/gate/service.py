@@ -25,8 +25,8 @@ from sqlmodel import Session
 from crypto.bundle import BundleHead
 from crypto.ceremony import Opening, Rehearsal
 from crypto.certificates import Anchor
-from crypto.closing_rules import ClosedBox, PolicyChain
-from crypto.closings import Closing, EnvelopeList
+from crypto.closing_rules import PolicyChain
+from crypto.closings import Closing
 from crypto.contribution import Holder, contribute
 from crypto.errors import PolicyError, StateError
 from crypto.events import Event
@@ -49,7 +49,7 @@ from vault.gate import checks, records
 from vault.gate.keys import GateHolder, GateKeys
 from vault.gate.memory import missing_act
 from vault.gate.models import AcceptedClosing, AcceptedPolicy, Released, SignedOpening
-from vault.gate.records import GateRecords
+from vault.gate.records import GateRecords, ShownClosing
 from vault.rows import Stamp
 from vault.work import Clock
 
@@ -159,11 +159,8 @@ class Gate:
             TimeProofError: deadline and settle are not proved to have passed.
             PolicyError, SignatureError: not the policy in force for this box; not the vault's.
         """
-        closed = ClosedBox(
-            parse_note(note, Kind.CLOSING),
-            EnvelopeList.decode(entries),
-            decision=None if decision is None else parse_note(decision, Kind.DECISION),
-        )
+        shown = ShownClosing(note, entries, decision)
+        closed = shown.parsed()
         procedure = self._procedure_of(Closing.of(closed.statement).policy_hash)
         with self._open(procedure) as session:
             if session.get(AcceptedClosing, closed.statement.id) is not None:
@@ -173,18 +170,7 @@ class Gate:
             over = checked.policy.close_request(checked.box)
             proofs = checks.judge_tokens(tokens, over=over, policy=checked.policy, anchors=self.anchors)
             require_close_proof(checked.policy, checked.box, proofs)
-            session.add(
-                AcceptedClosing(
-                    id=checked.id,
-                    procedure_id=procedure,
-                    box=checked.box.number,
-                    decision_id=checked.closing.decision,
-                    note=note,
-                    list=entries,
-                    decision=decision,
-                    at=self.clock.now(),
-                )
-            )
+            records.add_closing(session, checked, shown, procedure=procedure, at=self.clock.now())
 
     def sign_opening(self, head: BundleHead) -> Statement:
         """Sign an opening that passes every check of 4.6 (O2); the same opening again gives the same signature.
