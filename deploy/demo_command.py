@@ -44,6 +44,9 @@ def demo(
     except (DeployError, VaultError, CryptoError, ApiError, ClientError, VaultRefused, OSError) as error:
         screen.failed(f"The demo ended early: {error}")
         raise typer.Exit(1) from error
+    except Exception as error:  # whatever it is, the person gets a sentence and everything was stopped
+        screen.failed(f"The demo ended early by a fault of its own: {type(error).__name__}: {error}")
+        raise typer.Exit(1) from error
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -74,6 +74,7 @@ class RunningVault:
         self._launches: dict[str, Launch] = {}
         self._restarts = 0
         self.url = ""
+        self.owner_url = ""  # the database as the role that owns its tables
         self.environment: Mapping[str, str] = {}
 
     @property
@@ -140,6 +141,7 @@ class RunningVault:
 
     def _start(self) -> None:
         database = self.outside.database or self._stack.create_database()
+        self.owner_url = database.owner
         migrate(database.owner)
         passphrase_file = self._passphrase_file()
         passphrase = passphrase_file.read_text(encoding="utf-8").rstrip("\n")

@@ -21,6 +21,7 @@ import httpx2
 
 TIMEOUT = httpx2.Timeout(30, read=300)
 BLOCK = 1024 * 1024
+FACTS = ("state", "needs", "missing", "reason")  # members of a problem that help whoever reads it
 STATEMENT = {"Content-Type": "text/plain; charset=utf-8"}
 
 
@@ -95,7 +96,8 @@ def _answer(answer: httpx2.Response) -> httpx2.Response:
         return answer
     try:
         problem = json.load(BytesIO(answer.content))
-        words = f"{problem['title']} {problem.get('detail', '')}".strip()
+        facts = "; ".join(f"{name}: {problem[name]}" for name in FACTS if problem.get(name))
+        words = f"{problem['title']} {problem.get('detail', '')} {facts}".strip()
     except (ValueError, KeyError, TypeError):
         words = f"the vault answered {answer.status_code}"
     raise VaultRefused(words)

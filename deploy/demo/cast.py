@@ -6,6 +6,7 @@ from pathlib import Path
 from uuid import UUID
 
 from api.client import Order
+from crypto.deposit import DepositRecord
 from crypto.policy import Part
 
 BUYER = "Commune de Kerlann"
@@ -97,6 +98,7 @@ class Deposited:
         order: id, deposit secret, documents: what a repeat, a print and a withdrawal need.
         note: the signed receipt.
         evidence: the file beside it.
+        record: what the receipt is about.
         verdict: as the receipt says it.
         fate: what has become of it since.
     """
@@ -105,6 +107,7 @@ class Deposited:
     order: Order = field(repr=False)
     note: bytes = field(repr=False)
     evidence: bytes = field(repr=False)
+    record: DepositRecord = field(repr=False)
     verdict: str
     fate: str = ""
 

@@ -9,15 +9,17 @@ from datetime import UTC, datetime, timedelta
 import httpx2
 
 from api.client import Noticed, Order, Proved, Source
-from crypto.deposit import Verdict
+from crypto.deposit import DepositRecord, Verdict
 from deploy.demo import cast
 from deploy.demo.cast import Bid, Deposited
 from deploy.demo.errors import DemoFailed, TooSlow
 from deploy.demo.stage import Stage
 
 AFTER_DEADLINE = timedelta(seconds=3)
+KB, MB = 1000, 1000**2
 VERDICTS = {Verdict.IN_TIME: "in time", Verdict.LATE: "late", Verdict.REVIEW: "review"}
 PDF_PATIENCE = 60.0  # seconds
+TOO_SLOW = "this machine was too busy for the demo's deadline; let it rest a little and start again"
 
 
 def tell(stage: Stage) -> None:
@@ -33,15 +35,10 @@ def tell(stage: Stage) -> None:
 
 
 def tell_changes(stage: Stage) -> None:
-    """One replaced, one withdrawn."""
+    """One withdrawn; the one that is replaced is the chapter of the clock's."""
     stage.screen.chapter(
         "Second thoughts",
-        "Until the deadline a bidder may replace an envelope, or take it back. What was withdrawn is never opened.",
-    )
-    deposit(stage, cast.ARMOR_BETTER)
-    stage.deposited[cast.ARMOR_FINANCIAL.name].fate = "replaced"
-    stage.screen.done(
-        f"{cast.ARMOR.name} hands in a better price for lot 1", "the last one in time stands; the first stays sealed"
+        "Until the deadline a bidder may take an envelope back, or replace it. What was withdrawn is never opened.",
     )
     gone = stage.deposited[cast.OUEST_TECHNICAL.name]
     with stage.depositor() as client:
@@ -51,8 +48,12 @@ def tell_changes(stage: Stage) -> None:
     gone.fate = "withdrawn"
     keep(stage, f"{gone.bid.name}-withdrawal", proved, name="withdrawal")
     stage.screen.done(f"{gone.bid.bidder.name} withdraws its envelope", "and holds a signed statement of it")
+
+
+def require_before_deadline(stage: Stage) -> None:
+    """End the demo when the machine was too slow for its own deadline; TooSlow."""
     if datetime.now(UTC) >= stage.deadline:
-        raise TooSlow("this machine was too busy for the demo's deadline; let it rest a little and start again")
+        raise TooSlow(TOO_SLOW)
 
 
 def tell_late(stage: Stage) -> None:
@@ -78,8 +79,10 @@ def deposit(stage: Stage, bid: Bid, *, url: str = "", expected: str = "in time")
     with stage.depositor(url) as client, stage.screen.working(label, order.size) as advance:
         given = client.deposit(order, progress=advance)
     proved = _receipt(stage, order, given)
-    ruling = proved.checked.ruling
-    made = Deposited(bid, order, proved.note, proved.evidence, VERDICTS[ruling.verdict])
+    record, ruling = proved.checked.record, proved.checked.ruling
+    if not isinstance(record, DepositRecord):
+        raise DemoFailed("a receipt is not about a deposit")
+    made = Deposited(bid, order, proved.note, proved.evidence, record, VERDICTS[ruling.verdict])
     if made.verdict != expected:
         raise _unexpected(stage, made, expected)
     stage.deposited[bid.name] = made
@@ -132,14 +135,14 @@ def _receipt(stage: Stage, order: Order, given: Proved | Noticed) -> Proved:
 
 def _unexpected(stage: Stage, made: Deposited, expected: str) -> DemoFailed:
     if expected == "in time" and datetime.now(UTC) > stage.deadline:
-        return TooSlow("this machine was too busy for the demo's deadline; let it rest a little and start again")
+        return TooSlow(TOO_SLOW)
     return DemoFailed(f"the envelope of {made.bid.bidder.name} is {made.verdict}, and should be {expected}")
 
 
 def _rows(stage: Stage) -> Iterable[tuple[str, ...]]:
     for bid in cast.FIRST_SIX:
         made = stage.deposited[bid.name]
-        size = f"{made.order.size / 1e6:,.1f} MB" if made.order.size > 1e6 else f"{made.order.size / 1e3:,.0f} kB"
+        size = f"{made.order.size / MB:,.1f} MB" if made.order.size > MB else f"{made.order.size / KB:,.0f} kB"
         yield bid.bidder.name, bid.lot, bid.part.name.lower(), str(len(bid.files)), size, made.verdict
 
 
@@ -147,9 +150,7 @@ def _print(stage: Stage, made: Deposited, language: str) -> bytes:
     held = {
         "receipt": made.note.decode(),
         "evidence": base64.urlsafe_b64encode(made.evidence).decode(),
-        "documents": [
-            {"path": one.path, "size": one.size, "sha256": one.sha256.hex()} for one in made.order.documents
-        ],
+        "documents": [{"path": one.path, "size": one.size, "sha256": one.sha256.hex()} for one in made.order.documents],
         "deposit_secret": base64.urlsafe_b64encode(made.order.secret).decode(),
         "language": language,
     }

@@ -3,11 +3,15 @@
 
 import json
 from datetime import timedelta
+from functools import partial
+from pathlib import Path
 from typing import TypedDict
 
 from api.cli import procedure as buyer_command
 from api.cli.custodian import commands as custodian_command
-from api.cli.remote import Vault
+from api.cli.remote import Vault, VaultRefused
+from crypto.closings import Closing
+from crypto.statement import Kind, parse_note
 from deploy.demo.cast import BIDDERS, CUSTODIANS, Deposited
 from deploy.demo.errors import CommandRefused, DemoFailed
 from deploy.demo.procedure import BOXES
@@ -47,9 +51,32 @@ def tell_closing(stage: Stage) -> None:
     stage.screen.wait_until(stage.deadline + stage.settle, "The last receipts settle")
     stage.wait_for("The boxes close", lambda: _states(stage) == {"closed"}, patience=CLOSING_PATIENCE)
     for box, name in BOXES.items():
-        note = stage.asked(f"/v1/procedures/{stage.procedure}/boxes/{box}/closing")
+        address = f"/v1/procedures/{stage.procedure}/boxes/{box}/closing"
+        note = stage.asked(address)
         (stage.places.minutes / f"closing-box-{box}").write_bytes(note)
-        stage.screen.done(f"Box {box} ({name}) is closed")
+        count = Closing.of(parse_note(note, Kind.CLOSING)).count
+        stage.screen.done(
+            f"Box {box} ({name}) is closed", f"{count} {'envelope stands' if count == 1 else 'envelopes stand'}"
+        )
+
+
+def tell_prints(stage: Stage) -> None:
+    """Closing lists and minutes as PDFs, as the worker has printed and stored them."""
+    wanted = {f"closing-box-{box}": f"/v1/procedures/{stage.procedure}/boxes/{box}/closing.pdf" for box in BOXES}
+    wanted |= {
+        f"minutes-{name}": f"/v1/openings/{opening}/minutes.pdf"
+        for name, opening in zip(("technical", "financial"), stage.openings, strict=True)
+    }
+    for name, address in wanted.items():
+        for language in ("fr", "en"):
+            target = stage.places.minutes / f"{name}.{language}.pdf"
+            stage.wait_for(
+                "Printing lists and minutes", partial(_save, stage, f"{address}?language={language}", target)
+            )
+    stage.screen.done(
+        f"{2 * len(wanted)} lists and minutes as PDF in French and English, signed with the vault's seal",
+        "each carries the signed statement that it prints",
+    )
 
 
 def tell_opening(stage: Stage) -> None:
@@ -90,6 +117,15 @@ def envelopes(stage: Stage) -> list[EnvelopeSeen]:
     """The envelopes of the closed boxes, as the buyer sees them."""
     found: list[EnvelopeSeen] = json.loads(stage.asked(f"/v1/procedures/{stage.procedure}/envelopes"))
     return found
+
+
+def _save(stage: Stage, address: str, target: Path) -> bool:
+    """Save a print once it is made."""
+    try:
+        target.write_bytes(stage.asked(address))
+    except VaultRefused:
+        return False
+    return True
 
 
 def _states(stage: Stage) -> set[str]:
@@ -148,5 +184,3 @@ def _compare(stage: Stage, made: Deposited, document: DocumentSeen) -> None:
                 raise DemoFailed(f"{target} is not what was handed in")
             if not one:
                 return
-
-

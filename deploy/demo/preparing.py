@@ -31,7 +31,7 @@ from deploy.demo.places import Places
 from deploy.demo.stage import AUDITOR, BUYER, PLATFORM, Stage, told
 from vault.work import Works
 
-TOKEN_LIFETIME = timedelta(days=1)
+TOKEN_LIFETIME = timedelta(days=30)
 ITEMS = ("Installation de chantier", "Fournitures", "Pose", "Études d’exécution", "Nettoyage et repli")
 STEPS = ("Études d’exécution", "Installation de chantier", "Fondations et élévations", "Pose", "Réception")
 

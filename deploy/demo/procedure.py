@@ -2,7 +2,6 @@
 """The procedure: drafted by its buyer, rehearsed and signed by each custodian, published, confirmed."""
 
 import json
-import time
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -43,11 +42,6 @@ def tell(stage: Stage, *, key_seconds: float) -> None:
         f"Deadline for all four boxes: {stage.deadline.astimezone():%H:%M:%S}",
         f"in {(stage.deadline - datetime.now(UTC)).total_seconds():.0f} seconds; real ones are weeks away",
     )
-
-
-def seconds_of(act: object, started: float) -> float:
-    """How long something took since `started`."""
-    return time.monotonic() - started
 
 
 def _draft(stage: Stage) -> None:
@@ -91,7 +85,5 @@ def _rehearse(stage: Stage) -> None:
 def _confirm(stage: Stage) -> None:
     for custodian in CUSTODIANS:
         with stage.screen.busy(f"{custodian.name} confirms"):
-            stage.as_custodian(
-                custodian, custodian_command.confirm, stage.policy_hash, procedure=str(stage.procedure)
-            )
+            stage.as_custodian(custodian, custodian_command.confirm, stage.policy_hash, procedure=str(stage.procedure))
     stage.screen.done("Each has typed the hash from the notice: everybody knows the same rules")

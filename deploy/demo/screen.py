@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from textwrap import shorten
 
 from rich.console import Console
 from rich.padding import Padding
@@ -23,16 +24,24 @@ from rich.text import Text
 
 WIDEST = 110
 INDENT = 2
+MOST_WORDS = 260  # letters of a refusal that are shown
 PAUSE = 0.1  # seconds between two looks at what is waited for
 
 Advance = Callable[[int], None]
+
+
+def _console() -> Console:
+    console = Console(highlight=False)
+    if console.width > WIDEST or not console.is_terminal:
+        console.width = WIDEST
+    return console
 
 
 @dataclass
 class Screen:
     """Tells the story on one console."""
 
-    console: Console = field(default_factory=lambda: _console())
+    console: Console = field(default_factory=_console)
     chapters: int = 0
 
     def title(self, name: str, sentence: str) -> None:
@@ -60,15 +69,27 @@ class Screen:
     def refused(self, attempt: str, words: str) -> None:
         """What must fail has failed: who tried what, and what they were told."""
         self._line("✗", "bold yellow", attempt, "")
-        answer = Text.assemble(("refused: ", "bold green"), (words, "green"))
+        answer = Text.assemble(("refused: ", "bold green"), (shorten(words, MOST_WORDS, placeholder=" …"), "green"))
         self.console.print(Padding(answer, (0, 0, 0, INDENT + 4)))
+
+    def broken(self, words: str) -> None:
+        """What a check has found, as `bidvault verify` begins such a line."""
+        self._indented(Text.assemble(("BROKEN ", "bold red"), (words, "red")))
+
+    def commands(self, commands: Sequence[tuple[str, str]]) -> None:
+        """Exact commands, each whole on one line, so that it can be copied."""
+        for purpose, command in commands:
+            self._indented(Text(f"# {purpose}", style="dim"))
+            self.console.print(Text(" " * INDENT + command, style="bold cyan"), soft_wrap=True)
 
     def failed(self, sentence: str) -> None:
         """The demo ends early."""
         self.console.print()
         self._line("✗", "bold red", sentence, "")
 
-    def table(self, title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:
+    def table(
+        self, title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()
+    ) -> None:
         """A small table; columns named in `right` are numbers."""
         table = Table(title=title or None, title_justify="left", title_style="bold", border_style="dim", expand=False)
         for number, head in enumerate(heads):
@@ -86,7 +107,7 @@ class Screen:
             DownloadColumn(),
             TransferSpeedColumn(),
         )
-        with Progress(*columns, console=self.console, transient=True) as progress:
+        with Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal) as progress:
             task = progress.add_task(label, total=total)
             yield lambda count: progress.advance(task, count)
 
@@ -104,7 +125,7 @@ class Screen:
             BarColumn(bar_width=28),
             TaskProgressColumn("{task.fields[left]} s"),
         )
-        with Progress(*columns, console=self.console, transient=True) as progress:
+        with Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal) as progress:
             task = progress.add_task(label, total=whole, left=f"{whole:.0f}")
             while (left := (moment - datetime.now(UTC)).total_seconds()) > 0:
                 progress.update(task, completed=whole - left, left=f"{left:.0f}")
@@ -123,13 +144,6 @@ class Screen:
 
     def _indented(self, text: Text) -> None:
         self.console.print(Padding(text, (0, 0, 0, INDENT)))
-
-
-def _console() -> Console:
-    console = Console(highlight=False)
-    if console.width > WIDEST:
-        console.width = WIDEST
-    return console
 
 
 def _tone(cell: str) -> str:

@@ -17,6 +17,7 @@ from uuid import UUID
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from api.cli import procedure as buyer_command
 from api.cli.custodian import commands as custodian_command
@@ -44,7 +45,7 @@ class Stage:
     works: Works = field(repr=False)
     procedure: UUID = field(default_factory=lambda: UUID(int=0))
     policy_hash: str = ""
-    deadline: datetime = datetime.max.replace(tzinfo=UTC)
+    deadline: datetime = field(default=datetime.max.replace(tzinfo=UTC))
     settle: timedelta = timedelta()
     deposited: dict[str, Deposited] = field(default_factory=dict)  # by the bid's name
     openings: list[str] = field(default_factory=list)
@@ -126,10 +127,14 @@ def told(*consoles: Console) -> Iterator[Callable[[], str]]:
         captures = [stack.enter_context(console.capture()) for console in consoles]
         refusal: typer.Exit | None = None
         try:
-            yield lambda: " ".join(" ".join(kept).split())
+            yield lambda: _in_one_line(kept)
         except typer.Exit as ended:
             refusal = ended
     kept.extend(capture.get() for capture in captures)
     if refusal is not None and refusal.exit_code:
-        said = " ".join(" ".join(kept).split()).removeprefix("Refused: ")
-        raise CommandRefused(said) from refusal
+        raise CommandRefused(_in_one_line(kept).removeprefix("Refused: ")) from refusal
+
+
+def _in_one_line(printed: list[str]) -> str:
+    """Words without colours and line ends."""
+    return " ".join(Text.from_ansi(" ".join(printed)).plain.split())

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from api.bootstrap import compose
-from deploy.demo import deposits, opening, preparing, procedure
+from deploy.demo import clock, deposits, ending, opening, operator, preparing, procedure, proofs, together
 from deploy.demo.cast import CUSTODIANS
 from deploy.demo.places import Places
 from deploy.demo.screen import Screen
@@ -41,13 +41,15 @@ def tell(out: Path, screen: Screen) -> None:
             vault.start()
         try:
             with _environment(vault.environment):
-                _tell_all(vault, places, screen)
+                seconds = _tell_all(vault, places, screen)
         finally:
             with screen.busy("Stopping everything"):
                 vault.stop()
+    ending.tell(screen, places, seconds=seconds)
 
 
-def _tell_all(vault: RunningVault, places: Places, screen: Screen) -> None:
+def _tell_all(vault: RunningVault, places: Places, screen: Screen) -> float:
+    """All chapters; how many seconds they took."""
     began = time.monotonic()
     stage = Stage(screen, places, vault, _compose())
     try:
@@ -58,14 +60,21 @@ def _tell_all(vault: RunningVault, places: Places, screen: Screen) -> None:
         procedure.tell(stage, key_seconds=key_seconds)
         deposits.tell(stage)
         deposits.tell_changes(stage)
+        clock.tell(stage)
+        together.tell(stage)
+        deposits.require_before_deadline(stage)
         deposits.tell_late(stage)
+        operator.tell(stage)
         deposits.tell_prints(stage)
         opening.tell_closing(stage)
         opening.tell_opening(stage)
         opening.tell_downloads(stage)
-        screen.told(f"Told in {time.monotonic() - began:.0f} seconds")
+        opening.tell_prints(stage)
+        proofs.tell_export(stage)
+        proofs.tell_verification(stage)
     finally:
         stage.works.engine.dispose()
+    return time.monotonic() - began
 
 
 def _timed_keys(stage: Stage) -> float:
