@@ -247,6 +247,7 @@ class ClosingRow(SQLModel, table=True):
     list: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     note: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
     is_accepted: bool = False
+    is_printed: bool = False
     at: datetime = Field(sa_column=_moment())
 
 
@@ -288,6 +289,7 @@ class OpeningRow(SQLModel, table=True):
     keyed: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
     minutes: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
     is_frozen: bool = False
+    is_printed: bool = False
     began_at: datetime = Field(sa_column=_moment())
 
 

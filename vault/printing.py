@@ -20,7 +20,7 @@ from crypto.statement import Kind, Statement, parse_note
 from vault import envelopes, stamps
 from vault.envelopes import Kept
 from vault.errors import NotFound
-from vault.models import BoxRow, ClosingRow, OpeningRow, PrintRow
+from vault.models import BoxRow, ClosingRow, OpeningRow, OpeningState, PrintRow
 from vault.opening import due, reading
 from vault.prints import (
     ClosedBox,
@@ -35,8 +35,6 @@ from vault.store.locks import evidence_lock
 from vault.store.names import print_name
 from vault.work import Work, Works
 
-BOTH = len(Language)
-
 
 def print_due(works: Works, seal: PrintSeal) -> int:
     """Print what was signed and has no prints yet; tells how many statements that were.
@@ -45,8 +43,8 @@ def print_due(works: Works, seal: PrintSeal) -> int:
         AuthorityUnavailable: no time token for the seal; ask again.
     """
     with works.open() as work:
-        closings = [one.id for one in _unprinted_closings(work)]
-        openings = [one.id for one in _unprinted_openings(work)]
+        closings = _unprinted_closings(work)
+        openings = _unprinted_openings(work)
     for closing_id in closings:
         _print_closing(works, seal, closing_id)
     for opening_id in openings:
@@ -72,20 +70,14 @@ def minutes_id(works: Works, opening_id: bytes) -> bytes:
         return parse_note(row.minutes, Kind.MINUTES).id
 
 
-def _unprinted_closings(work: Work) -> Iterator[ClosingRow]:
-    for row in work.session.exec(select(ClosingRow).where(ClosingRow.is_accepted)):
-        if len(_prints(work, row.id)) < BOTH:
-            yield row
+def _unprinted_closings(work: Work) -> list[bytes]:
+    unprinted = select(ClosingRow.id).where(ClosingRow.is_accepted, col(ClosingRow.is_printed).is_(False))
+    return list(work.session.exec(unprinted))
 
 
-def _unprinted_openings(work: Work) -> Iterator[OpeningRow]:
-    for row in work.session.exec(select(OpeningRow).where(col(OpeningRow.minutes).is_not(None))):
-        if row.minutes is not None and len(_prints(work, parse_note(row.minutes, Kind.MINUTES).id)) < BOTH:
-            yield row
-
-
-def _prints(work: Work, statement_id: bytes) -> list[PrintRow]:
-    return list(work.session.exec(select(PrintRow).where(PrintRow.statement_id == statement_id)))
+def _unprinted_openings(work: Work) -> list[bytes]:
+    minuted = OpeningRow.state == OpeningState.MINUTED
+    return list(work.session.exec(select(OpeningRow.id).where(minuted, col(OpeningRow.is_printed).is_(False))))
 
 
 def _print_closing(works: Works, seal: PrintSeal, closing_id: bytes) -> None:
@@ -97,6 +89,8 @@ def _print_closing(works: Works, seal: PrintSeal, closing_id: bytes) -> None:
     for language in Language:
         pdf = print_closing(closed, policies, language=language)
         _keep(works, seal, closed.closing, pdf, language)
+    with works.open() as work:
+        work.session.get_one(ClosingRow, closing_id).is_printed = True
 
 
 def _print_minutes(works: Works, seal: PrintSeal, opening_id: bytes) -> None:
@@ -112,6 +106,8 @@ def _print_minutes(works: Works, seal: PrintSeal, opening_id: bytes) -> None:
         policies = envelopes.policy_notes(work, row.procedure_id, up_to=due.opening_of(row).policy_hash)
     for language in Language:
         _keep(works, seal, minutes, print_minutes(minuted, policies, language=language), language)
+    with works.open() as work:
+        due.row_of(work, opening_id).is_printed = True
 
 
 def _closed(works: Works, work: Work, row: ClosingRow) -> ClosedBox:

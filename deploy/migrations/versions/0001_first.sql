@@ -36,6 +36,7 @@ CREATE TABLE closing (
     list BYTEA NOT NULL,
     note BYTEA,
     is_accepted BOOLEAN NOT NULL,
+    is_printed BOOLEAN NOT NULL,
     at TIMESTAMP WITH TIME ZONE NOT NULL,
     PRIMARY KEY (id),
     UNIQUE (decision_id)
@@ -195,6 +196,7 @@ CREATE TABLE opening (
     keyed BYTEA,
     minutes BYTEA,
     is_frozen BOOLEAN NOT NULL,
+    is_printed BOOLEAN NOT NULL,
     began_at TIMESTAMP WITH TIME ZONE NOT NULL,
     PRIMARY KEY (id),
     FOREIGN KEY(procedure_id) REFERENCES procedure (id)
@@ -229,6 +231,12 @@ ALTER TABLE contribution ADD CHECK (state IN ('stored', 'accepted', 'refused'));
 ALTER TABLE journal ADD CHECK (length(leaf) = 33 AND position >= 0);
 
 -- One main closing per box, one contribution of a person per opening that is not refused.
+-- What the worker looks for every few seconds is found without reading what is done.
+CREATE INDEX closing_unprinted ON closing (id) WHERE is_accepted AND NOT is_printed;
+CREATE INDEX opening_unprinted ON opening (id) WHERE state = 'minuted' AND NOT is_printed;
+CREATE INDEX opening_unfinished ON opening (id) WHERE state IN ('prepared', 'offered', 'released', 'keyed');
+CREATE INDEX box_unclosed ON box (due_at) WHERE state IN ('open', 'closing');
+
 CREATE UNIQUE INDEX closing_main ON closing (box_id) WHERE decision_id IS NULL;
 CREATE UNIQUE INDEX contribution_person ON contribution (opening_id, person) WHERE state <> 'refused';
 
