@@ -3,7 +3,8 @@
 
 Rules
   1. The head is the first one after the procedure's last act; later heads change nothing, so a package stays the same.
-  2. Exports, readings, refused accesses and tokens are no acts of the procedure: they are left out.
+  2. Exports, readings and tokens are no acts of the procedure: they are left out. Refused accesses are no acts of it
+     either, whoever knocks changes no package; those before its last act are told.
 
 Left to others: heads and tiles (vault.sequencer), checking (retention.verification.journal).
 """
@@ -27,9 +28,7 @@ from vault.errors import NotReady
 from vault.models import CheckpointRow, JournalRow
 from vault.work import Work, Works
 
-LEFT_OUT = frozenset(
-    {EventKind.PACKAGE_EXPORTED, EventKind.DOCUMENT_READ, EventKind.TOKEN_ISSUED, EventKind.ACCESS_REFUSED}
-)
+LEFT_OUT = frozenset({EventKind.PACKAGE_EXPORTED, EventKind.DOCUMENT_READ, EventKind.TOKEN_ISSUED})
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ class Extract:
 
 
 def take(works: Works, work: Work, procedure: UUID) -> list[Taken]:
-    """The acts of a procedure in the order of the journal."""
+    """The acts of a procedure in the order of the journal, and what was refused up to the last of them."""
     rows = select(JournalRow).where(JournalRow.procedure_id == procedure).order_by(col(JournalRow.seq))
     taken = []
     for row in work.session.exec(rows):
@@ -68,6 +67,8 @@ def take(works: Works, work: Work, procedure: UUID) -> list[Taken]:
         event = Event.decode(facts.event)
         if event.kind not in LEFT_OUT:
             taken.append(Taken(row.seq or 0, row.position, event, facts.salt))
+    while taken and taken[-1].event.kind is EventKind.ACCESS_REFUSED:
+        taken.pop()
     return taken
 
 

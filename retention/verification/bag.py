@@ -2,7 +2,6 @@
 """The bag: every file listed once in both manifests, with its digests; none unlisted, none missing (RFC 8493)."""
 
 import re
-from collections.abc import Mapping
 from datetime import date
 from hashlib import sha256, sha512
 
@@ -56,6 +55,7 @@ def _check_tags(tree: Tree, report: Report) -> None:
         for name in sorted(set(listed) & set(TAGS) & set(tree.sizes)):
             if sha512(tree.read_tag(name, limit=MAX_MANIFEST)).hexdigest() != listed[name]:
                 report.broken(name, f"is not the file that {TAG_MANIFEST} lists")
+                report.broken(TAG_MANIFEST, f"does not list {name} as it is; one of the two was changed")
 
 
 def _read_manifest(tree: Tree, name: str, report: Report) -> dict[str, str]:
@@ -114,8 +114,3 @@ def _check_info(tree: Tree, report: Report, *, count: int) -> None:
         size = sum(size for path, size in tree.sizes.items() if path.startswith(PAYLOAD))
         if info.get("Payload-Oxum") != f"{size}.{count}":
             report.broken("bag-info.txt", "does not tell the number of files and bytes that there are")
-
-
-def digest_of(digests: Mapping[str, str], path: str) -> bytes:
-    """The digest of a payload file as it is."""
-    return bytes.fromhex(digests[path])

@@ -123,16 +123,16 @@ def check_envelope_entries(tree: Tree, envelopes: Envelopes, *, told: Told, rule
         folder = _folder(one)
         with report.judging(f"data/{folder}/receipt.note"):
             _require_opened(tree, folder, one, told, rules)
-    for number, sealed in envelopes.sealed.values():
+    for envelope_id, (number, sealed) in envelopes.sealed.items():
         with report.judging(f"data/{layout.sealed_path(number)}"):
             imprints.add(_require_sealed(sealed.record, sealed.verdict, sealed.state, told))
+            if (sealed.state == "withdrawn") != (envelope_id in told.withdrawn):
+                raise ChangedPart(f"and the journal differ on whether envelope {sealed.id} was withdrawn")
     for event, _ in told.events:
         if event.kind in {EventKind.ENVELOPE_SEALED, EventKind.DEPOSIT_RECEIVED} and event.subject not in imprints:
             report.broken(FILE, f"tells of an envelope that is not here: record {event.subject.hex()}")
-    for envelope_id in told.withdrawn:
-        sealed_here = envelopes.sealed.get(envelope_id)
-        if sealed_here is None or sealed_here[1].state != "withdrawn":
-            report.broken(FILE, f"tells that envelope {envelope_id.hex()} was withdrawn; the package says otherwise")
+    for envelope_id in told.withdrawn - envelopes.sealed.keys():
+        report.broken(FILE, f"tells that envelope {envelope_id.hex()} was withdrawn, which is not named as sealed")
     report.passed("every envelope has its entry with its verdict, and every entry its envelope")
 
 

@@ -3,12 +3,14 @@
 
 from collections.abc import Mapping
 
+from crypto.certificates import RevocationEvidence
 from crypto.closing_rules import ClosedBox, PolicyChain, require_chain, require_closing
 from crypto.closings import EnvelopeList
 from crypto.errors import KindError
 from crypto.pades import MAX_PDF, VerifiedPdf, read_attachments, verify_pdf
 from crypto.policy import Policy
 from crypto.statement import Kind, Statement, parse_note, require_signers
+from crypto.timestamp import judge_token
 from retention.errors import ChangedPart, MissingPart, PackageError
 from retention.verification.receipts import Shown, check_notice, check_shown
 from retention.verification.report import Report
@@ -82,7 +84,22 @@ def _check_ceremony(
                 raise MissingPart(f"carries no {LIST}")
             closed = require_closing(ClosedBox(statement, EnvelopeList.decode(carried[LIST])), chain)
             report.passed(f"box {closed.box.number}: {len(closed.envelopes)} envelopes listed")
-        report.missing(file, "a print shows what was said; the package proves it: check that too")
+            _check_tokens(statement, carried, chain, trust=trust, report=report)
+        report.passed("the print shows what was said, and by whom; what it was said of is proved by the package")
+
+
+def _check_tokens(
+    statement: Statement, carried: Mapping[str, bytes], chain: PolicyChain, *, trust: Trust, report: Report
+) -> None:
+    anchors = trust.time_anchors(chain.latest, (), report)
+    number = 1
+    while f"token-{number}.der" in carried:
+        name = f"token-{number}.der"
+        with report.judging(name):
+            evidence = RevocationEvidence.decode(carried.get(f"token-{number}.evidence", b""))
+            token = judge_token(carried[name], statement.id, anchors=anchors, evidence=evidence)
+            report.passed(f"{token.authority} stamped the closing at {token.at.isoformat()}")
+        number += 1
 
 
 def _chain(carried: Mapping[str, bytes]) -> PolicyChain:

@@ -10,7 +10,7 @@ from retention.formats.bagit import stream_tar, tar_length
 from tests.retention.opened import DOCUMENTS, Story
 
 
-@pytest.mark.proves("ARC-08")
+@pytest.mark.proves("ARC-13")
 def test_the_same_export_twice_is_the_same_bytes(told: Story) -> None:
     again = b"".join(stream_tar(told.export()))
     assert again == told.tar.read_bytes()
