@@ -48,6 +48,7 @@ class Outside:
     database: DatabaseUrls | None = None
     s3_endpoint: str | None = None
     authorities: tuple[Authority, ...] = ()
+    keys: Path | None = None
     passphrase_file: Path | None = None
     has_one_role: bool = False  # one database role for tables, vault and gate
 
@@ -90,7 +91,7 @@ class RunningVault:
     @property
     def keys(self) -> Path:
         """Where the vault's key files lie."""
-        return self.directory.root / "keys"
+        return self.outside.keys or self.directory.root / "keys"
 
     def start(self) -> str:
         """Start everything and return the API's address, or stop what was started and raise.
@@ -185,7 +186,8 @@ class RunningVault:
     def _start_authorities(self, passphrase: str) -> tuple[Authority, ...]:
         where = self._authorities.start()
         write_trust(where, self.trust)
-        write_seal(where, self.keys, passphrase=passphrase.encode())
+        if self.outside.keys is None or not (self.outside.keys / "seal.p8").exists():
+            write_seal(where, self.keys, passphrase=passphrase.encode())
         anchors = sorted(self.trust.glob("time-*.pem"))
         return tuple(
             Authority(name=one.name, url=one.address, anchor=anchor)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import TypeAdapter
 from rich.console import Console
 
 from crypto.errors import CryptoError
@@ -30,23 +31,35 @@ def up(  # noqa: PLR0913, PLR0917 - options of a command
     data: Annotated[Path | None, typer.Option(help="Data directory; made at the first start.")] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = LOOPBACK,
     port: Annotated[int, typer.Option(help="Port to listen on; 0 is a free one, kept from start to start.")] = 0,
-    database_url: Annotated[str | None, typer.Option(help="An outside PostgreSQL, as the vault's role.")] = None,
-    gate_database_url: Annotated[str | None, typer.Option(help="The same, as the gate's role.")] = None,
-    owner_database_url: Annotated[str | None, typer.Option(help="The same, as the role that owns the tables.")] = None,
+    database_url: Annotated[
+        str | None, typer.Option(envvar="BIDVAULT_DATABASE_URL", help="An outside PostgreSQL, as the vault's role.")
+    ] = None,
+    gate_database_url: Annotated[
+        str | None, typer.Option(envvar="BIDVAULT_GATE_DATABASE_URL", help="The same, as the gate's role.")
+    ] = None,
+    owner_database_url: Annotated[
+        str | None,
+        typer.Option(envvar="BIDVAULT_OWNER_DATABASE_URL", help="The same, as the role that owns the tables."),
+    ] = None,
     s3_endpoint: Annotated[
-        str | None, typer.Option(help="An outside S3 store; BIDVAULT_OBJECTS__… say who enters.")
+        str | None,
+        typer.Option(envvar="BIDVAULT_S3_ENDPOINT", help="An outside S3 store; BIDVAULT_OBJECTS__… say who enters."),
     ] = None,
     tsa: Annotated[
         list[str] | None, typer.Option(help="An outside time authority, URL=ROOT.pem; at least two.")
     ] = None,
-    passphrase_file: Annotated[Path | None, typer.Option(help="Passphrase of the vault's keys.")] = None,
+    keys: Annotated[Path | None, typer.Option(envvar="BIDVAULT_KEYS", help="Directory of the vault's keys.")] = None,
+    passphrase_file: Annotated[
+        Path | None, typer.Option(envvar="BIDVAULT_PASSPHRASE_FILE", help="Their passphrase.")
+    ] = None,
 ) -> None:
     """Start the vault and serve until Ctrl-C. What is not given from outside is started here, on loopback."""
     outside = Outside(
         database=_database(database_url, gate_database_url, owner_database_url),
         s3_endpoint=s3_endpoint,
         authorities=_authorities(tsa or []),
-        passphrase_file=passphrase_file,
+        keys=keys and keys.absolute(),
+        passphrase_file=passphrase_file and passphrase_file.absolute(),
         has_one_role=database_url is not None and gate_database_url is None,
     )
     vault = RunningVault(data or default_data(), outside=outside, listening=Listening(host, port))
@@ -101,6 +114,8 @@ def _with_driver(url: str) -> str:
 
 
 def _authorities(given: list[str]) -> tuple[Authority, ...]:
+    if not given and (listed := os.environ.get("BIDVAULT_AUTHORITIES")):
+        return tuple(TypeAdapter(list[Authority]).validate_json(listed))
     if 0 < len(given) < FEWEST_AUTHORITIES:
         raise typer.BadParameter("two authorities under different roots are needed", param_hint="--tsa")
     return tuple(_authority(number, text) for number, text in enumerate(given, start=1))

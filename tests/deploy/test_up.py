@@ -127,7 +127,7 @@ def test_it_serves_on_outside_parts_and_starts_none_of_its_own(
     fresh_addresses: Addresses, authorities: AuthorityAddresses, data: Path
 ) -> None:
     write_trust(authorities, data.parent / "roots")
-    write_seal(authorities, data / "keys", passphrase=b"the operator's")
+    write_seal(authorities, data.parent / "keys", passphrase=b"the operator's")
     passphrase = data.parent / "passphrase"
     passphrase.write_text("the operator's\n")
     tsas = [
@@ -144,6 +144,7 @@ def test_it_serves_on_outside_parts_and_starts_none_of_its_own(
         *tsas,
         settings={
             "BIDVAULT_OBJECTS": bucket(fresh_addresses.object_bucket, fresh_addresses.vault),
+            "BIDVAULT_KEYS": str(data.parent / "keys"),
             "BIDVAULT_KEY_STORE": bucket(fresh_addresses.key_bucket, fresh_addresses.keys),
         },
     )
