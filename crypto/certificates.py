@@ -14,6 +14,7 @@ import logging
 from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import lru_cache
 from typing import TypeVar
 
 from asn1crypto import crl, ocsp, pem, x509
@@ -139,13 +140,21 @@ def load_certificate(der: bytes) -> x509.Certificate:
     Raises:
         FormatError: not exactly one DER certificate.
     """
+    _require_readable(der)
+    return x509.Certificate.load(der, strict=True)
+
+
+@lru_cache(maxsize=256)
+def _require_readable(der: bytes) -> None:
+    """Refuse what is not one certificate. The same few stand behind every token: what was read once is not read again.
+
+    Only the fact is kept: asn1crypto's values read themselves lazily and are not for several threads.
+    """
     require_der(der, limit=MAX_CERTIFICATE)
     try:
-        certificate = x509.Certificate.load(der, strict=True)
-        _ = certificate.native  # asn1crypto reads lazily; what is broken shows here, not later
+        _ = x509.Certificate.load(der, strict=True).native  # read to the last field: what is broken shows here
     except (ValueError, TypeError, OverflowError) as error:
         raise FormatError("not a certificate") from error
-    return certificate
 
 
 def certificate_name(certificate: x509.Certificate) -> str:

@@ -319,9 +319,10 @@ def _authority(signed: cms.SignedData) -> x509.Certificate:
 def _names(identifier: cms.SignerIdentifier, certificate: x509.Certificate) -> bool:
     if identifier.name == "issuer_and_serial_number":
         named = identifier.chosen
-        return bool(
-            named["issuer"] == certificate.issuer and named["serial_number"].native == certificate.serial_number
-        )
+        if named["serial_number"].native != certificate.serial_number:
+            return False
+        issuer, own = named["issuer"], certificate.issuer
+        return bool(issuer.dump() == own.dump() or issuer == own)  # comparing names as names prepares every string
     return bool(identifier.chosen.native == certificate.key_identifier)
 
 
