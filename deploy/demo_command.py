@@ -7,11 +7,13 @@ Rules
 Left to others: the chapters (deploy.demo).
 """
 
+import logging
 import signal
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
+import structlog
 import typer
 
 from api.cli.remote import VaultRefused
@@ -35,6 +37,7 @@ def demo(
     """Watch real bids being sealed, kept shut, opened, proved and verified; takes about four minutes."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))  # the screen tells it
     screen = Screen()
     try:
         story.tell(out, screen)

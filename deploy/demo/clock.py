@@ -4,6 +4,7 @@
 import json
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -21,7 +22,7 @@ from deploy.embedded.child import Child, Launch
 from deploy.embedded.directory import free_port
 from deploy.up import LOOPBACK
 from vault import closing
-from vault.errors import TimeUnproven
+from vault.errors import DevelopmentOnly, TimeUnproven
 from vault.models import BoxRow
 from vault.settings import Settings
 from vault.work import SandboxClock
@@ -103,7 +104,9 @@ def _show_ready(stage: Stage, url: str) -> None:
 
 def _show_no_closing(stage: Stage) -> None:
     """A worker with that clock believes that the deadline is long past."""
-    works = compose(Settings.model_validate({}), clock=SandboxClock(AHEAD))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DevelopmentOnly)
+        works = compose(Settings.model_validate({}), clock=SandboxClock(AHEAD))
     try:
         with works.open() as work:
             boxes = list(work.session.exec(select(BoxRow.id).where(BoxRow.procedure_id == stage.procedure)))

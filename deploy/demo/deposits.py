@@ -87,6 +87,9 @@ def deposit(stage: Stage, bid: Bid, *, url: str = "", expected: str = "in time")
         raise _unexpected(stage, made, expected)
     stage.deposited[bid.name] = made
     keep(stage, bid.name, proved)
+    entries = [{"path": one.path, "size": one.size, "sha256": one.sha256.hex()} for one in order.documents]
+    listed = json.dumps(entries, ensure_ascii=False, indent=1)
+    (stage.places.receipts / bid.name / "documents.json").write_text(listed + "\n", encoding="utf-8")
     return made
 
 

@@ -55,7 +55,7 @@ def tell(stage: Stage) -> None:
     _take_sealed(stage)
     root = stage.vault.directory.root
     places = {
-        "the bidders' own files, to try the search": _files(stage.places.documents),
+        "the bidders' own files, to try the search": [*_files(stage.places.documents), *_lists(stage)],
         "the database, dumped": [dump],
         "the database's own files, its write-ahead log": _files(root / "postgres"),
         "the object store's files": _files(root / "store"),
@@ -138,6 +138,11 @@ def _files(folder: Path, *, but: Iterable[str] = ()) -> list[Path]:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and not path.is_symlink() and not left_out.intersection(path.parents)
     ]
+
+
+def _lists(stage: Stage) -> list[Path]:
+    """The depositors' own lists of documents, which hold the digests."""
+    return sorted(stage.places.receipts.glob("*/documents.json"))
 
 
 def _search(place: str, paths: Sequence[Path], needles: Sequence[Needle], advance: Advance) -> Searched:

@@ -66,10 +66,12 @@ class Screen:
         """Something to know."""
         self._line("·", "blue", sentence, detail)
 
-    def refused(self, attempt: str, words: str) -> None:
-        """What must fail has failed: who tried what, and what they were told."""
+    def refused(self, attempt: str, words: str, why: str = "") -> None:
+        """What must fail has failed: who tried what, what they were told, and what it means."""
         self._line("✗", "bold yellow", attempt, "")
         answer = Text.assemble(("refused: ", "bold green"), (shorten(words, MOST_WORDS, placeholder=" …"), "green"))
+        if why:
+            answer.append(f"\n{why}", style="dim")
         self.console.print(Padding(answer, (0, 0, 0, INDENT + 4)))
 
     def broken(self, words: str) -> None:

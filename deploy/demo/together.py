@@ -34,6 +34,8 @@ from vault.work import SandboxClock
 TARGET = cast.KERJEAN_FINANCIAL
 BOX = 4
 SEED = 32  # bytes
+WHY_TOKENS = "it asks two time authorities, not a clock: their tokens say that the deadline is to come"
+WHY_SHARE = "the gate's share is missing, and without it five are worth as much as none"
 
 
 def tell(stage: Stage) -> None:
@@ -94,14 +96,14 @@ def _ask_the_gate(stage: Stage, forged: BundleHead) -> None:
     policy = Policy.of(forged.policies[0])
     over = policy.close_request(policy.box(BOX))
     tokens = [_row(one) for one in stage.works.authorities.stamp_by(over, quorum=policy.time.q)]
-    for gate, clock in (
-        (stage.works.gate, "with its own clock"),
-        (replace(stage.works.gate, clock=SandboxClock(AHEAD)), "with its clock set a day ahead"),
+    for gate, clock, why in (
+        (stage.works.gate, "", ""),
+        (replace(stage.works.gate, clock=SandboxClock(AHEAD)), " whose clock they set a day ahead", WHY_TOKENS),
     ):
         try:
             gate.accept_closing(closing.statement.note, closing.envelopes.encode(), tokens)
         except CryptoError as refusal:
-            stage.screen.refused(f"The operator signs a closing now and shows it to the gate {clock}", str(refusal))
+            stage.screen.refused(f"The operator signs a closing now and shows it to the gate{clock}", str(refusal), why)
             continue
         raise DemoFailed("the gate took a closing before the deadline")
 
@@ -118,7 +120,7 @@ def _ask_the_tool(stage: Stage, masters: dict[Custodian, MasterKey], forged: Bun
             continue
         raise DemoFailed("a custodian's tool contributed before the deadline")
     attempt = "Five custodians set their laptops a day ahead and give their tools a forged opening"
-    stage.screen.refused(attempt, "; ".join(sorted(said)))
+    stage.screen.refused(attempt, "; ".join(sorted(said)), "the gate has not signed this opening, and never will")
 
 
 def _open_by_force(stage: Stage, masters: dict[Custodian, MasterKey], target: Deposited) -> None:
@@ -137,7 +139,7 @@ def _open_by_force(stage: Stage, masters: dict[Custodian, MasterKey], target: De
     try:
         recover_file_key(head, shares)
     except QuorumError as refusal:
-        stage.screen.refused("The file key from these five shares alone", f"{refusal}: the gate's share is missing")
+        stage.screen.refused("They compute the file key from these five shares", str(refusal), WHY_SHARE)
         return
     raise DemoFailed("five custodians have opened an envelope without the gate")
 
