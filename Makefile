@@ -42,9 +42,9 @@ test-long: setup ## the long tests too
 bench: setup ## what an upload costs beside boto3 alone; figures in bench/results.json
 	$(VENV)/python -m bench
 
-requirements: setup ## write docs/reference/requirements.md from the marks in the tests
+requirements: setup ## write the generated pages of docs/reference, and deploy/openapi.json
+	$(VENV)/python -m tests.api.openapi_file
 	$(VENV)/python -m tests.rules.requirements
 
-vectors: setup ## make the protocol's vectors again; a clean tree afterwards means nothing changed
-	$(VENV)/python -m tests.vectors
-	git diff --exit-code tests/vectors
+vectors: setup ## the protocol's vectors and those of others, alone
+	$(VENV)/pytest -q tests/vectors
