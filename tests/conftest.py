@@ -8,6 +8,7 @@ import pytest
 
 from deploy.embedded import Addresses
 from tests.stack import StackBroker, Wanted, ask
+from tests.world.world import World
 
 BROKER = pytest.StashKey[StackBroker]()
 BROKER_ADDRESS = pytest.StashKey[str]()
@@ -58,3 +59,11 @@ def fresh_addresses(pytestconfig: pytest.Config, worker: str) -> Iterator[Addres
     assert answer is not None
     yield answer
     ask(broker, Wanted(worker, name, is_done=True))
+
+
+@pytest.fixture
+def world(fresh_addresses: Addresses) -> Iterator[World]:
+    """A vault and its surroundings, nothing published yet."""
+    world = World(fresh_addresses)
+    yield world
+    world.close()

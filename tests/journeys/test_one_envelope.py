@@ -1,20 +1,8 @@
 # SPDX-License-Identifier: EUPL-1.2
 """One envelope through the whole path: deposit, closing, opening, bytes compared."""
 
-from collections.abc import Iterator
-
-import pytest
-
-from deploy.embedded import Addresses
 from tests.world.world import ACME, ZENITH, World
 from vault.lifecycle import BoxState
-
-
-@pytest.fixture
-def world(fresh_addresses: Addresses) -> Iterator[World]:
-    world = World(fresh_addresses)
-    yield world
-    world.close()
 
 
 def test_an_envelope_deposited_in_time_opens_to_the_same_bytes(world: World) -> None:

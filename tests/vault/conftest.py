@@ -10,14 +10,6 @@ from tests.world.world import World
 
 
 @pytest.fixture
-def world(fresh_addresses: Addresses) -> Iterator[World]:
-    """A vault and its surroundings, nothing published yet."""
-    world = World(fresh_addresses)
-    yield world
-    world.close()
-
-
-@pytest.fixture
 def open_world(world: World) -> World:
     """The same, with a procedure of two boxes that takes deposits; 1 of 2 custodians, so that it is quickly made."""
     world.publish(world.draft(k=1, n=2))

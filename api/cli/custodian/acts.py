@@ -131,13 +131,24 @@ def sign_amendment(
     chain = require_chain(statements, memory.pinned)
     require_amendment(chain.latest, policy, now=now, closing=memory.main_closings.keys())
     signed = Statement(Kind.POLICY, following.payload).signed_by(holder_of(master, policy).signer)
-    pins.write(policy.procedure, Memory(policy.hash, memory.main_closings, memory.decided))
+    pins.write(policy.procedure, Memory(policy.hash, memory.main_closings, memory.decided), replaced=memory.pinned)
     return signed
 
 
 def confirm(procedure: bytes, printed: bytes, *, pins: Pins) -> None:
-    """Compare the hash printed in the notice with the pinned one; PolicyError: fraud (protocol 4.1)."""
-    require_confirmed(pins.require(procedure).pinned, printed)
+    """Compare the hash printed in the notice with the pinned one (protocol 4.1).
+
+    An amendment that was signed here and never came into force is given up by this alone: the printed notice still
+    names the policy pinned before it, which is pinned again. Nothing that the vault says can do that.
+
+    Raises:
+        PolicyError: the notice names a policy that was never pinned here: fraud.
+    """
+    memory = pins.require(procedure)
+    if printed != memory.pinned and printed == pins.replaced(procedure):
+        pins.write(procedure, Memory(printed, memory.main_closings, memory.decided))
+        return
+    require_confirmed(memory.pinned, printed)
 
 
 def contribute_to(stream: BinaryIO, *, master: MasterKey, pins: Pins, now: datetime) -> MadeContribution:
@@ -151,7 +162,7 @@ def contribute_to(stream: BinaryIO, *, master: MasterKey, pins: Pins, now: datet
     memory = pins.require(last.procedure)
     require_chain(reader.head.policies, memory.pinned)
     due = require_due(reader.head.judged(reader.head.anchors_named_by(last)), memory=memory, now=now)
-    pins.write(last.procedure, due.memory)
+    pins.write(last.procedure, due.memory)  # an amendment in force ends the earlier pin for good
     return contribute(due, reader.headers(), holder=holder_of(master, due.chain.by_hash(due.opening.policy_hash)))
 
 

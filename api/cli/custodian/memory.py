@@ -58,11 +58,20 @@ class Pins:
             raise PolicyError("this key has pinned no policy of this procedure: rehearse first, on this machine")
         return memory
 
-    def write(self, procedure: bytes, memory: Memory) -> None:
+    def replaced(self, procedure: bytes) -> bytes | None:
+        """The policy that was pinned before an amendment was signed; it counts again only by the printed notice."""
+        try:
+            found = json.loads(self._path(procedure).read_text(encoding="ascii")).get("replaced")
+        except FileNotFoundError:
+            return None
+        return bytes.fromhex(found) if found else None
+
+    def write(self, procedure: bytes, memory: Memory, *, replaced: bytes | None = None) -> None:
         """Remember; the file is whole or as before."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         stored = {
             "pinned": memory.pinned.hex(),
+            "replaced": replaced.hex() if replaced else None,
             "main_closings": {str(box): one.hex() for box, one in sorted(memory.main_closings.items())},
             "decided": {one.hex(): two.hex() for one, two in sorted(memory.decided.items())},
         }
