@@ -139,7 +139,7 @@ class Archive:
             self.members = self._read_members()
             self._require_end()
             self._stream.is_bounded = False
-        except tarfile.TarError as error:
+        except (tarfile.TarError, ValueError) as error:  # ValueError: numbers and names in headers that are none
             self._stream.close()
             raise CutPackage(f"the package cannot be read to its end: {error}") from error
         except BaseException:
