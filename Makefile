@@ -5,7 +5,7 @@ VENV := .venv/bin
 OUT ?= out
 TESTS ?= tests
 WORKERS ?= auto
-PYTEST := $(VENV)/pytest -q -n $(WORKERS)
+PYTEST := $(VENV)/pytest -q -n $(WORKERS) --maxprocesses=8
 
 .DEFAULT_GOAL := help
 .PHONY: help setup runtime fix check test test-long bench requirements vectors demo
