@@ -89,11 +89,12 @@ def extract(works: Works, work: Work, procedure: UUID) -> Extract:
         return sequencer.read_tile_object(works, tile.path)
 
     entries, proofs = [], {}
-    for act, position in sorted(zip(acts, positions, strict=True), key=lambda pair: pair[1]):
+    ordered = sorted(zip(acts, positions, strict=True), key=lambda pair: pair[1])
+    for act, position in ordered:
         hashes = inclusion_proof(read_tile, index=position, size=head.size)
         proofs[entry_key(act.event, act.salt)] = LogProof(position, tuple(hashes), head.note)
         entries.append(_entry(act, position, hashes))
-    return Extract(max(one.event.at for one in acts), head.note, JournalExtract(entries=tuple(entries)), proofs)
+    return Extract(ordered[-1][0].event.at, head.note, JournalExtract(entries=tuple(entries)), proofs)
 
 
 def entry_key(event: Event, salt: bytes) -> bytes:

@@ -23,6 +23,7 @@ from crypto.certificates import Anchor, choose_anchors
 from crypto.closings import Closing
 from crypto.deposit import DepositRecord, Verdict
 from crypto.policy import Policy
+from crypto.reader import EnvelopeReader
 from crypto.statement import Kind, Statement, parse_note
 from retention import package as layout
 from retention.package import PlannedFile, SealedEnvelope, SealedList
@@ -48,7 +49,7 @@ class Opened:
     record: DepositRecord
     documents: tuple[DocumentFacts, ...]
     receipt: bytes = field(repr=False)
-    evidence: bytes = field(repr=False)
+    evidence_size: int  # of what lies beside the receipt: it may be large, and is read again when it is written
     file_key: bytes = field(repr=False)
 
 
@@ -115,7 +116,7 @@ def _opened(works: Works, work: Work, kept: Kept) -> Opened:
         record=DepositRecord.decode(kept.facts.record),
         documents=tuple(facts_of(works, work, kept)),
         receipt=receiving.sign(works, Kind.RECEIPT, kept.facts.receipt),
-        evidence=receiving.evidence_of(works, work, kept, kind=Kind.RECEIPT),
+        evidence_size=len(receiving.evidence_of(works, work, kept, kind=Kind.RECEIPT)),
         file_key=file_key_of(works, kept.facts),
     )
 
@@ -145,8 +146,9 @@ def _box_files(works: Works, work: Work, box: GatheredBox, chain: Sequence[Polic
     yield PlannedFile.of(layout.sealed_path(box.row.number), box.sealed.encode())
     for row in box.closings:
         yield from _closing_files(works, work, box.row.number, row, chain)
+    readers = _Readers(works)
     for opened in box.opened:
-        yield from _envelope_files(works, box.row.number, opened)
+        yield from _envelope_files(works, box.row.number, opened, readers)
 
 
 def _closing_files(
@@ -183,7 +185,7 @@ def _print_reader(works: Works, row: PrintRow) -> layout.Read:
     return lambda: iter((works.store.get_range(row.key, row.version_id, offset=0, size=row.size),))
 
 
-def _envelope_files(works: Works, number: int, opened: Opened) -> Iterator[PlannedFile]:
+def _envelope_files(works: Works, number: int, opened: Opened, readers: "_Readers") -> Iterator[PlannedFile]:
     folder, record = layout.envelope_folder(number, opened.kept.id), opened.record
     key = BidKey(
         policy_hash=record.policy_hash,
@@ -195,12 +197,12 @@ def _envelope_files(works: Works, number: int, opened: Opened) -> Iterator[Plann
         file_key=opened.file_key,
     )
     yield PlannedFile.of(f"{folder}/receipt.note", opened.receipt)
-    yield PlannedFile.of(f"{folder}/receipt.evidence", opened.evidence)
+    yield PlannedFile(f"{folder}/receipt.evidence", opened.evidence_size, _evidence_reader(works, opened))
     yield PlannedFile.of(f"{folder}/envelope.key", key.encode())
     yield PlannedFile(f"{folder}/envelope.tvse", record.length, _sealed_reader(works, opened))
     for document in opened.documents:
         path = layout.document_path(folder, document.path)
-        yield PlannedFile(path, document.size, _document_reader(works, opened, document.path))
+        yield PlannedFile(path, document.size, _document_reader(readers, opened.kept, document.path))
 
 
 def _sealed_reader(works: Works, opened: Opened) -> layout.Read:
@@ -212,8 +214,29 @@ def _sealed_reader(works: Works, opened: Opened) -> layout.Read:
     return read
 
 
-def _document_reader(works: Works, opened: Opened, path: str) -> layout.Read:
-    return lambda: iter(open_reader(works, opened.kept.facts).read(path))
+def _evidence_reader(works: Works, opened: Opened) -> layout.Read:
+    def read() -> Iterator[bytes]:
+        with works.open() as work:
+            yield receiving.evidence_of(works, work, opened.kept, kind=Kind.RECEIPT)
+
+    return read
+
+
+class _Readers:
+    """Opens envelopes one after the other: the documents of one follow each other, and share its manifest."""
+
+    def __init__(self, works: Works) -> None:
+        self._works = works
+        self._last: tuple[UUID, EnvelopeReader] | None = None
+
+    def of(self, kept: Kept) -> EnvelopeReader:
+        if self._last is None or self._last[0] != kept.id:
+            self._last = (kept.id, open_reader(self._works, kept.facts))
+        return self._last[1]
+
+
+def _document_reader(readers: _Readers, kept: Kept, path: str) -> layout.Read:
+    return lambda: readers.of(kept).read(path)
 
 
 def _opening_files(works: Works, work: Work, row: OpeningRow) -> Iterator[PlannedFile]:

@@ -102,8 +102,8 @@ def _check_main(tree: Tree, main: LoadedClosing, rules: Rules, report: Report) -
     _, verified = read_tokens(tree, f"{main.folder}/closing-request", request, rules.anchors, report)
     require_close_proof(checked.policy, checked.box, verified)
     report.passed(
-        f"box {checked.box.number}: {checked.closing.count} envelopes listed and signed, after deadline and settle by "
-        f"{len(verified)} authorities"
+        f"box {checked.box.number}: list of {checked.closing.count} signed, after deadline and settle by "
+        f"{len({one.tsa_key_hash for one in verified})} authorities"
     )
 
 
