@@ -3,7 +3,8 @@
 
 Rules
   1. What it is, is told by its bytes, not by its name.
-  2. The evidence of a receipt lies beside it: `<name>.evidence` or `receipt.evidence`.
+  2. The evidence of a receipt lies beside it: `<name>.evidence` or `receipt.evidence`; where its holder's list and
+     secret lie there too (`documents.json`, `secret`), the receipt is held against them.
   3. Broken, unproven, sound: `Report.outcome`; nothing is thrown at the caller for what a file holds.
 """
 
@@ -11,19 +12,31 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from crypto.manifest import tag_key
 from crypto.pades import MAX_PDF
 from crypto.receipt_evidence import CheckedReceipt
 from crypto.statement import MAX_RECEIPT, Kind
 from retention.errors import NotAPackage, PackageError
 from retention.verification.packages import check_package
 from retention.verification.prints import check_print, read_statement
-from retention.verification.receipts import MAX_FILE, Shown, check_notice, check_shown
+from retention.verification.receipts import (
+    MAX_FILE,
+    Shown,
+    check_documents,
+    check_notice,
+    check_shown,
+    read_documents,
+    read_secret,
+)
 from retention.verification.report import Check, Listener, Outcome, Report, Result, Step
 from retention.verification.tree import open_tree
 from retention.verification.trust import Trust, read_trust
 
 __all__ = ["Check", "Listener", "Outcome", "Report", "Result", "Step", "Trust", "Wanted", "read_trust", "verify"]
 
+DOCUMENTS = "documents.json"
+SECRET = "secret"  # noqa: S105 - the name of a file
+MAX_SECRET = 256
 _TAR_MAGIC = (257, b"ustar")
 _HEAD = 512
 
@@ -86,7 +99,21 @@ def _verify_statement(path: Path, trust: Trust, report: Report) -> CheckedReceip
         report.begin(f"The {kind}: {name}")
         report.missing(name, "the file that lies beside a receipt (receipt.evidence) is not there")
         return None
-    return check_shown(Shown(kind, note, _read(beside, MAX_FILE), name), trust, report)
+    checked = check_shown(Shown(kind, note, _read(beside, MAX_FILE), name), trust, report)
+    if checked is not None and kind is Kind.RECEIPT:
+        _check_own_documents(checked, path, report)
+    return checked
+
+
+def _check_own_documents(checked: CheckedReceipt, path: Path, report: Report) -> None:
+    """The list of documents and the secret that its holder kept beside a receipt: then it is about these documents."""
+    listed, secret = path.with_name(DOCUMENTS), path.with_name(SECRET)
+    if not (listed.is_file() and secret.is_file()):
+        return
+    with report.judging(DOCUMENTS):
+        documents = read_documents(_read(listed, MAX_RECEIPT * 64))
+        key = tag_key(read_secret(_read(secret, MAX_SECRET)), checked.record.envelope_id)
+        check_documents(checked.record, key, documents, report, file=DOCUMENTS)
 
 
 def _kind(note: bytes, name: str, report: Report) -> Kind | None:

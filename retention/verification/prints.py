@@ -6,19 +6,24 @@ from collections.abc import Mapping
 from crypto.certificates import RevocationEvidence
 from crypto.closing_rules import ClosedBox, PolicyChain, require_chain, require_closing
 from crypto.closings import EnvelopeList
+from crypto.deposit import DepositRecord, WithdrawalRecord
+from crypto.encoding import Fields
 from crypto.errors import KindError
+from crypto.manifest import MAX_DOCUMENTS, MAX_MANIFEST, Document
 from crypto.pades import MAX_PDF, VerifiedPdf, read_attachments, verify_pdf
 from crypto.policy import Policy
 from crypto.statement import Kind, Statement, parse_note, require_signers
 from crypto.timestamp import judge_token
 from retention.errors import ChangedPart, MissingPart, PackageError
-from retention.verification.receipts import Shown, check_notice, check_shown
+from retention.verification.receipts import Shown, check_documents, check_notice, check_shown
 from retention.verification.report import Report
 from retention.verification.trust import Trust
 
 STATEMENT = "statement.note"
 EVIDENCE = "receipt.evidence"
 LIST = "list.cbor"
+DOCUMENTS = "documents.cbor"
+TAG_KEY_SIZE = 32  # protocol 3.5
 _KINDS = (Kind.RECEIPT, Kind.WITHDRAWAL, Kind.REGISTRATION, Kind.CLOSING, Kind.MINUTES)
 
 
@@ -35,7 +40,9 @@ def check_print(pdf: bytes, file: str, trust: Trust, report: Report) -> None:
         inside = f"{file}:{STATEMENT}"
         if statement.kind in {Kind.RECEIPT, Kind.WITHDRAWAL}:
             shown = Shown(statement.kind, carried[STATEMENT], carried.get(EVIDENCE, b""), inside)
-            check_shown(shown, trust, report)
+            checked = check_shown(shown, trust, report)
+            if checked is not None and DOCUMENTS in carried:
+                _check_documents(checked.record, carried[DOCUMENTS], report, file=f"{file}:{DOCUMENTS}")
         elif statement.kind is Kind.REGISTRATION:
             check_notice(carried[STATEMENT], inside, trust, report)
         else:
@@ -57,6 +64,14 @@ def read_statement(note: bytes) -> Statement:
         if first == f"bidvault/{kind}/v1":
             return parse_note(note, kind)
     raise KindError("not a statement that is checked alone")
+
+
+def _check_documents(record: DepositRecord | WithdrawalRecord, data: bytes, report: Report, *, file: str) -> None:
+    """The list that the print shows, `{1 tag key, 2 [[path, size, sha256]…]}`, against the receipt."""
+    with report.judging(file):
+        fields = Fields.decode(data, limit=MAX_MANIFEST, mandatory=(1, 2))
+        documents = [Document.from_cbor(one) for one in fields.array(2, least=1, most=MAX_DOCUMENTS)]
+        check_documents(record, fields.bstr(1, size=TAG_KEY_SIZE), documents, report, file=file)
 
 
 def _check_seal(pdf: bytes, trust: Trust, report: Report, *, file: str) -> VerifiedPdf:

@@ -9,14 +9,20 @@ Rules
 Left to others: whether the envelope is in a closing's list (retention.verification.closings).
 """
 
+import base64
+import hmac
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
 from crypto.certificates import make_anchor
 from crypto.deposit import DepositRecord, Registration, Verdict, WithdrawalRecord
 from crypto.encoding import sha256
-from crypto.errors import StateError
+from crypto.errors import FormatError, ManifestError, StateError
+from crypto.manifest import Document, documents_tag
 from crypto.policy import Policy
 from crypto.receipt_evidence import MAX_EVIDENCE_FILE, CheckedReceipt, ReceiptEvidence, check_receipt
 from crypto.statement import Kind, parse_note, require_signers
@@ -80,6 +86,42 @@ def check_notice(note: bytes, file: str, trust: Trust, report: Report) -> None:
         else:
             report.missing("", "the trust directory does not hold the vault's key for statements")
         report.missing(file, "a notice has no time token; the receipt that follows it has: ask the vault for it")
+
+
+def check_documents(
+    record: DepositRecord | WithdrawalRecord, key: bytes, documents: Sequence[Document], report: Report, *, file: str
+) -> None:
+    """Check that a record is about exactly these documents, whose list its holder kept (protocol 3.5)."""
+    with report.judging(file):
+        expected = record.documents_tag if isinstance(record, DepositRecord) else None
+        if expected is None or not hmac.compare_digest(documents_tag(key, documents), expected):
+            raise ManifestError("is not the list of the documents that were received")
+        report.passed(f"the receipt is about exactly the {len(documents)} documents of {file}")
+
+
+class _Listed(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid")
+    path: str
+    size: int
+    sha256: str
+
+
+def read_documents(data: bytes) -> list[Document]:
+    """A list of documents as a depositor keeps it: `[{path, size, sha256}…]`; FormatError."""
+    try:
+        listed = TypeAdapter(list[_Listed]).validate_json(data)
+        return [Document(one.path, one.size, bytes.fromhex(one.sha256)) for one in listed]
+    except ValueError as error:
+        raise FormatError("not a list of documents") from error
+
+
+def read_secret(data: bytes) -> bytes:
+    """A deposit secret as its depositor keeps it, base64url; FormatError."""
+    try:
+        text = data.decode("ascii").strip()
+        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except ValueError as error:
+        raise FormatError("not a deposit secret") from error
 
 
 def _tell(checked: CheckedReceipt, report: Report) -> None:
