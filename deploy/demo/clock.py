@@ -44,7 +44,7 @@ def tell(stage: Stage) -> None:
         stage.deposited[cast.ARMOR_FINANCIAL.name].fate = "replaced"
         stage.screen.done(
             f"{cast.ARMOR.name} hands a better price in there, which replaces its first: {better.verdict}",
-            "a time authority says so, not the server",
+            "a time authority says so; the receipt shows both times",
         )
         _show_ready(stage, url)
     _show_no_closing(stage)

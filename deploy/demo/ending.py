@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The last screen: where everything lies, and what to try next."""
 
-import os
+import shlex
+import tempfile
 from pathlib import Path
 
 from rich.text import Text
 
+from deploy.demo import cast
 from deploy.demo.places import Places
 from deploy.demo.proofs import PACKAGE
 from deploy.demo.screen import Screen
@@ -28,26 +30,28 @@ def tell(screen: Screen, places: Places, *, seconds: float) -> None:
     out = _shown(places.out)
     screen.table("", ("where", "what"), [(f"{out}/{name}", what) for name, what in CONTENTS])
     screen.lines([Text("Try next", style="bold")])
-    receipt = "armor-lot1-financial-new"
-    screen.commands(
-        (
-            ("check the package yourself", f"{_program()} verify {out}/packages/{PACKAGE} --trust {out}/trust"),
-            (
-                "check a receipt, or its print",
-                f"{_program()} verify {out}/receipts/{receipt}.en.pdf --trust {out}/trust",
-            ),
-            ("change a byte in a copy of anything there, and check again", f"cp -r {out}/packages/{PACKAGE} /tmp/copy"),
-            ("read what the notice of the opening says", f"xdg-open {out}/minutes/minutes-technical.fr.pdf"),
-            ("search the sealed envelopes for a bidder", f"grep -ac 'Armor' {out}/sealed/*.tvse"),
-            ("run a vault that stays", f"{_program()} up"),
-        )
+    screen.commands(_commands(out, Path(tempfile.gettempdir()) / "changed"))
+
+
+def _commands(out: str, copy: Path) -> tuple[tuple[str, str], ...]:
+    verify, trust = f"{_program()} verify", f"--trust {out}/trust"
+    package, receipt = f"{out}/packages/{PACKAGE}", f"{out}/receipts/{cast.ARMOR_BETTER.name}"
+    return (
+        ("check the package, step by step", f"{verify} {package} {trust}"),
+        ("check a receipt as it was signed, and as it was printed", f"{verify} {receipt}/receipt {trust}"),
+        ("", f"{verify} {receipt}.fr.pdf {trust}"),
+        ("change something in a copy, anything, and check that", f"cp -r {package} {copy}"),
+        ("", f"printf x >> {copy}/data/plan.json && {verify} {copy} {trust}"),
+        ("search the sealed envelopes for a bidder", f"grep -c -a -i armor {out}/sealed/*.tvse"),
+        ("run a vault that stays, and make a key for it", f"{_program()} up"),
+        ("", f"{_program()} custodian init my-key --name Me --organisation Us --subject me"),
     )
 
 
 def _shown(path: Path) -> str:
-    """Relative where that is shorter."""
-    relative = os.path.relpath(path)
-    return relative if len(relative) < len(str(path)) else str(path)
+    """Relative where it lies below; quoted for a shell."""
+    here = Path.cwd()
+    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) and path != here else path))
 
 
 def _program() -> str:

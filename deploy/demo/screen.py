@@ -81,7 +81,8 @@ class Screen:
     def commands(self, commands: Sequence[tuple[str, str]]) -> None:
         """Exact commands, each whole on one line, so that it can be copied."""
         for purpose, command in commands:
-            self._indented(Text(f"# {purpose}", style="dim"))
+            if purpose:
+                self._indented(Text(f"# {purpose}", style="dim"))
             self.console.print(Text(" " * INDENT + command, style="bold cyan"), soft_wrap=True)
 
     def failed(self, sentence: str) -> None:
@@ -114,10 +115,10 @@ class Screen:
             yield lambda count: progress.advance(task, count)
 
     @contextmanager
-    def busy(self, label: str) -> Iterator[None]:
-        """A spinner while something short is under way."""
-        with self.console.status(Text(label)):
-            yield
+    def busy(self, label: str) -> Iterator[Callable[[str], None]]:
+        """A spinner while something short is under way; call what is given to say what it has come to."""
+        with self.console.status(Text(label)) as status:
+            yield lambda now: status.update(Text(now))
 
     def wait_until(self, moment: datetime, label: str) -> None:
         """Count down to a moment."""

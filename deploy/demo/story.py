@@ -72,6 +72,7 @@ def _tell_all(vault: RunningVault, places: Places, screen: Screen) -> float:
         opening.tell_prints(stage)
         proofs.tell_export(stage)
         proofs.tell_verification(stage)
+        proofs.tell_change(stage)
     finally:
         stage.works.engine.dispose()
     return time.monotonic() - began
