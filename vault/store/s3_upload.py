@@ -6,12 +6,15 @@ Rules
      listing of parts (storage.md 3.1 no. 2).
   2. What fits in one part goes as one conditional put: one request, not three, and atomic where completing is not.
   3. A lost answer is looked for under the upload's mark before anything is called a failure.
+  4. Parts of one upload share `UPLOADERS` + 1 buffers, used again and again: made anew for each part they would leave
+     holes in the heap, and memory would grow with what has passed.
 """
 
 from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Self, cast
 
 from vault.errors import ObjectMissing, StoreConflict, StoreUnavailable, VaultError
@@ -44,7 +47,10 @@ class S3Upload:
         self._client, self._bucket, self._key = client, bucket, key
         self._begin, self._put_whole, self._find = begin, put_whole, find
         self._upload_id: str | None = None
-        self._buffer = bytearray()  # of `write`, and the last part of `put_part`
+        self._buffer = bytearray()  # of `write`, and the last part of `put_part`; the first one grows with what comes
+        self._filled = 0
+        self._made = 1
+        self._free: SimpleQueue[bytearray] = SimpleQueue()
         self._size = 0
         self._number = 0
         self._parts: dict[int, CompletedPartTypeDef] = {}
@@ -63,26 +69,27 @@ class S3Upload:
         self._require_alive()
         view = memoryview(data)
         while view.nbytes:
-            taken = view[: PART_SIZE - len(self._buffer)]
-            self._buffer += taken
+            taken = view[: PART_SIZE - self._filled]
+            self._keep(taken)
             view = view[len(taken) :]
-            if len(self._buffer) == PART_SIZE:
-                part, self._buffer = self._buffer, bytearray()
-                self._send(part)
+            if self._filled == PART_SIZE:
+                self._send(self._buffer, give_back=self._free)
+                self._buffer, self._filled = self._next_buffer(), 0
 
     def put_part(self, part: bytes | bytearray) -> None:
         """Send one part; a short one is kept, for it must be the last."""
         self._require_alive()
-        if self._buffer:
+        if self._filled:
             raise ValueError("a part shorter than 5 MiB must be the last")
         if len(part) < SMALLEST_PART:
-            self._buffer += part
+            self._keep(memoryview(part))
         else:
             self._send(part)
 
     def complete(self) -> StoredObject:
         """Send the rest, wait for all parts, and make the object of them."""
         self._require_alive()
+        del self._buffer[self._filled :]
         if self._upload_id is None:
             stored = self._put_whole(bytes(self._buffer))
         else:
@@ -114,7 +121,22 @@ class S3Upload:
         if not self._is_done:
             self.abort()
 
-    def _send(self, part: bytes | bytearray) -> None:
+    def _keep(self, data: memoryview) -> None:
+        if len(self._buffer) < PART_SIZE:
+            self._buffer += data
+        else:
+            with memoryview(self._buffer) as room:
+                room[self._filled : self._filled + len(data)] = data
+        self._filled += len(data)
+
+    def _next_buffer(self) -> bytearray:
+        """One that has been sent, or one of the first; never waits, since at most `UPLOADERS` are under way."""
+        if self._made <= UPLOADERS and self._free.empty():
+            self._made += 1
+            return bytearray(PART_SIZE)
+        return self._free.get()
+
+    def _send(self, part: bytes | bytearray, *, give_back: SimpleQueue[bytearray] | None = None) -> None:
         """Hand a part to a free thread, waiting for one."""
         if self._upload_id is None:
             self._upload_id = self._begin()
@@ -122,7 +144,15 @@ class S3Upload:
         self._require_alive()
         self._number += 1
         self._size += len(part)
-        self._threads.submit(self._send_part, self._upload_id, self._number, part)
+        self._threads.submit(self._send_and_free, self._number, part, give_back)
+
+    def _send_and_free(self, number: int, part: bytes | bytearray, give_back: SimpleQueue[bytearray] | None) -> None:
+        try:
+            self._send_part(cast("str", self._upload_id), number, part)
+        finally:
+            if give_back is not None and isinstance(part, bytearray):
+                give_back.put(part)
+            self._slots.release()
 
     def _send_part(self, upload_id: str, number: int, part: bytes | bytearray) -> None:
         try:
@@ -141,8 +171,6 @@ class S3Upload:
             self._parts[number] = {"PartNumber": number, "ETag": answer["ETag"]}
             if checksum := answer.get("ChecksumCRC32"):
                 self._parts[number]["ChecksumCRC32"] = checksum
-        finally:
-            self._slots.release()
 
     def _complete_parts(self, upload_id: str) -> StoredObject:
         parts = [self._parts[number] for number in sorted(self._parts)]
