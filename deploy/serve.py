@@ -25,6 +25,8 @@ from vault.work import Works
 
 HOST, PORT = "BIDVAULT_HOST", "BIDVAULT_PORT"
 PR_SET_DUMPABLE = 4
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of malloc.h
+MALLOC = {M_TRIM_THRESHOLD: 1 << 20, M_MMAP_THRESHOLD: 1 << 20, M_ARENA_MAX: 2}
 WORKER_THREADS = 4
 GOODBYE = 30.0  # seconds that running jobs have when the worker stops
 REFUSED = 3
@@ -35,6 +37,17 @@ def keep_memory_private() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "PR_SET_DUMPABLE")
+
+
+def keep_memory_flat() -> None:
+    """Give large blocks back to the system when they are freed, and share arenas among threads.
+
+    Left to itself glibc keeps what an upload's buffers took, one arena for each thread (storage.md 4.3: flat memory).
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # another C library may have none, and needs none
+    for parameter, value in MALLOC.items():
+        if mallopt is not None:
+            mallopt(parameter, value)
 
 
 def serve_api(works: Works) -> None:
@@ -57,6 +70,7 @@ def run_worker(works: Works) -> None:
 def main() -> None:
     """Serve what the first argument names."""
     keep_memory_private()
+    keep_memory_flat()
     serving = {"api": serve_api, "worker": run_worker}[sys.argv[1]]
     try:
         serving(bootstrap.compose(Settings()))
