@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Receipts and prints, checked alone and against a package."""
 
+import base64
+import json
 import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from uuid import UUID
 
@@ -13,15 +16,16 @@ import pytest
 
 from crypto.ceremony import Minutes
 from crypto.deposit import DepositRecord, Receipt, Verdict
-from crypto.receipt_evidence import ReceiptEvidence
+from crypto.manifest import Document
+from crypto.receipt_evidence import ReceiptEvidence, check_receipt
 from crypto.statement import Kind, parse_note
 from retention.package import Plan
 from retention.verification import Outcome, Report, Trust, Wanted, read_trust, verify
 from tests.retention.breaking import broken, flip, missing, rebag
-from tests.retention.opened import Story
+from tests.retention.opened import DOCUMENTS, Story
 from tests.world.world import service_keys
 from vault import envelopes, receiving
-from vault.prints import Language
+from vault.prints import Language, print_receipt
 
 
 def beside(told: Story, name: str) -> bytes:
@@ -135,6 +139,51 @@ def test_every_receipt_is_sound_alone_and_explained_by_the_package(
     report = held(told, plain, receipt)
     assert broken(report) == {}
     assert report.outcome is Outcome.SOUND
+
+
+def own_documents() -> list[Document]:
+    """What a depositor keeps of its documents."""
+    return [Document(path, len(content), sha256(content).digest()) for path, content in DOCUMENTS.items()]
+
+
+def keep_documents(told: Story, folder: Path, documents: list[Document]) -> None:
+    """The depositor's list and secret, as `bidvault deposit` keeps them."""
+    entries = [{"path": one.path, "size": one.size, "sha256": one.sha256.hex()} for one in documents]
+    (folder / "documents.json").write_text(json.dumps(entries))
+    secret = told.world.secrets[told.envelopes["acme"]]
+    (folder / "secret").write_bytes(base64.urlsafe_b64encode(secret).rstrip(b"=") + b"\n")
+
+
+@pytest.mark.proves("ACK-03")
+def test_a_receipt_is_held_against_its_holders_documents(told: Story, tmp_path: Path) -> None:
+    receipt, documents = write(told, tmp_path, "acme"), own_documents()
+    keep_documents(told, tmp_path, documents)
+    assert any("exactly the 2 documents" in one.text for one in check(receipt, told).checks)
+    keep_documents(told, tmp_path, [replace(documents[0], size=1), documents[1]])
+    assert "documents.json" in broken(check(receipt, told))
+
+
+@pytest.mark.parametrize("content", [b"", b"[", b"{}", b'[{"path": 1}]', b'[{"path": "a", "size": 1, "sha256": "x"}]'])
+def test_a_list_that_is_none_is_told(told: Story, tmp_path: Path, content: bytes) -> None:
+    receipt = write(told, tmp_path, "acme")
+    keep_documents(told, tmp_path, [])
+    (tmp_path / "documents.json").write_bytes(content)
+    assert "documents.json" in broken(check(receipt, told))
+
+
+@pytest.mark.proves("ACK-03")
+def test_the_print_of_a_receipt_is_sound_and_broken_when_changed(told: Story, tmp_path: Path) -> None:
+    evidence = ReceiptEvidence.decode(beside(told, "acme"))
+    checked = check_receipt(told.receipts["acme"], evidence, anchors=read_trust(told.trust).anchors)
+    secret = told.world.secrets[told.envelopes["acme"]]
+    pdf = print_receipt(checked, evidence, documents=own_documents(), secret=secret, language=Language.ENGLISH)
+    file = tmp_path / "receipt.pdf"
+    file.write_bytes(told.seal.sign(pdf, at=told.world.now, reason="receipt"))
+    report = check(file, told)
+    assert report.outcome is Outcome.SOUND
+    assert any("exactly the 2 documents" in one.text for one in report.checks)
+    flip(file)
+    assert check(file, told).outcome is Outcome.BROKEN
 
 
 @pytest.mark.parametrize("kind", ["closing", "minutes"])
