@@ -127,16 +127,16 @@ class Stamp:
 
 @dataclass(frozen=True)
 class _Kept:
-    """Revocation data that served a token made at `at`, fetched at `since` by the monotonic clock."""
+    """Revocation data that served a token made at `at`, fetched at `since` by the timer."""
 
     evidence: RevocationEvidence
     at: datetime
     since: float
 
-    def serves(self, verified: VerifiedTimestamp) -> bool:
+    def serves(self, verified: VerifiedTimestamp, *, now: float) -> bool:
         """Whether it is young enough for this token."""
         life = EVIDENCE_LIFE
-        return abs(verified.at - self.at) <= life and time.monotonic() - self.since <= life.total_seconds()
+        return abs(verified.at - self.at) <= life and now - self.since <= life.total_seconds()
 
 
 class TimeAuthorities:
@@ -150,7 +150,9 @@ class TimeAuthorities:
         anchors: Sequence[Anchor],
         clock: Callable[[], datetime],
         policies: Sequence[str] = (),
+        timer: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._timer = timer  # measures patience alone, in seconds; what time it is says the clock
         self._authorities = tuple(authorities)
         self._line = line
         self._anchors = tuple(anchors)
@@ -247,7 +249,7 @@ class TimeAuthorities:
         Raises:
             AuthorityUnavailable: the state of one could not be had.
         """
-        until = time.monotonic() + patience.total_seconds()
+        until = self._timer() + patience.total_seconds()
         evidence = RevocationEvidence(certificates=tuple(chain[:-1]))
         for certificate, issuer in pairwise(chain):
             evidence = evidence.joined(self._state_of(certificate, issuer, until))
@@ -273,9 +275,9 @@ class TimeAuthorities:
 
     def _ask_each(self, imprint: bytes, reasons: list[str]) -> Iterator[Stamp]:
         """A token from each authority that gives a good one, those that failed lately last."""
-        until = time.monotonic() + WHOLE_PATIENCE.total_seconds()
+        until = self._timer() + WHOLE_PATIENCE.total_seconds()
         for authority in self._in_order():
-            left = timedelta(seconds=until - time.monotonic())
+            left = timedelta(seconds=until - self._timer())
             if left <= timedelta(0):
                 reasons.append(f"{authority.name}: not asked, no time left")
                 continue
@@ -307,12 +309,12 @@ class TimeAuthorities:
             except CryptoError:
                 kept = None
             else:
-                if kept.serves(verified):
+                if kept.serves(verified, now=self._timer()):
                     return verified, kept.evidence
         evidence = self.revocation_evidence(chain, patience=patience)
         verified = self._judged(response, request, evidence)
         with self._lock:
-            self._kept[chain[0]] = _Kept(evidence, at=verified.at, since=time.monotonic())
+            self._kept[chain[0]] = _Kept(evidence, at=verified.at, since=self._timer())
         return verified, evidence
 
     def _judged(self, response: bytes, request: TimeRequest, evidence: RevocationEvidence) -> VerifiedTimestamp:
@@ -325,7 +327,7 @@ class TimeAuthorities:
         ways += [(address, None) for address in source.crl]
         reasons: list[str] = []
         for address, body in ways:
-            left = timedelta(seconds=max(0.01, until - time.monotonic()))
+            left = timedelta(seconds=max(0.01, until - self._timer()))
             try:
                 answer = self._line.exchange(address, body, media_type=OCSP_TYPE, patience=left)
             except AuthorityUnavailable as error:
@@ -335,13 +337,13 @@ class TimeAuthorities:
         raise AuthorityUnavailable(("no revocation data", *reasons))
 
     def _in_order(self) -> list[Authority]:
-        rested = time.monotonic() - REST.total_seconds()
+        rested = self._timer() - REST.total_seconds()
         with self._lock:
             return sorted(self._authorities, key=lambda one: self._failed.get(one.name, 0.0) > rested)
 
     def _note_failure(self, authority: Authority, error: Exception) -> None:
         with self._lock:
-            self._failed[authority.name] = time.monotonic()
+            self._failed[authority.name] = self._timer()
         _log.warning("authority.failed", authority=authority.name, reason=str(error))
 
     def _note_answer(self, authority: Authority, distance: timedelta) -> None:

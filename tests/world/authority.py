@@ -168,6 +168,7 @@ class TimeWorld:
             anchors=pki.time_anchors(),
             clock=self.clock,
             policies=policies,
+            timer=lambda: self.clock().timestamp(),  # no real time passes in a world
         )
 
 
