@@ -69,7 +69,7 @@ def up(  # noqa: PLR0913, PLR0917 - options of a command
     try:
         _serve(vault, ended)
     except (DeployError, VaultError, CryptoError) as error:
-        console.print(f"[red]{error.code}[/]: {error}", highlight=False)
+        console.print(f"[red]{error.code}[/]: {error}", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from error
 
 

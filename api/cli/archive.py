@@ -42,7 +42,7 @@ def export(
         else:
             _download_and_unpack(vault, procedure, out)
     except (VaultRefused, RetentionError, OSError, ValueError) as error:
-        people.print(f"[red]Not exported:[/red] {error}")
+        people.print(f"[red]Not exported:[/red] {error}", soft_wrap=True)
         raise typer.Exit(1) from error
     people.print(f"The package is in [bold]{out}[/bold]. Check it: bidvault verify {out} --trust DIRECTORY")
 

@@ -158,10 +158,10 @@ def told() -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        people.print(f"[red]{error.code}[/]: {error}", highlight=False)
+        people.print(f"[red]{error.code}[/]: {error}", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from error
     except OSError as error:
-        people.print(f"[red]file[/]: {error.filename}: {error.strerror}", highlight=False)
+        people.print(f"[red]file[/]: {error.filename}: {error.strerror}", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from error
 
 

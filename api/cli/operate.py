@@ -50,7 +50,7 @@ def token(
         issuer = open_issuer(settings.keys, read_passphrase(settings.passphrase_file), works.clock)
         issued = tokens.issue(works, issuer, actor, lifetime=timedelta(days=days))
     except (ApiError, VaultError, CryptoError, ValueError) as error:
-        people.print(f"[red]No token was issued:[/red] {error}")
+        people.print(f"[red]No token was issued:[/red] {error}", soft_wrap=True)
         raise typer.Exit(1) from error
     if out is None:
         typer.echo(issued)

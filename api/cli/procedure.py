@@ -255,5 +255,5 @@ def _told() -> Iterator[None]:
     try:
         yield
     except (VaultRefused, OSError, ValueError) as error:
-        people.print(f"[red]Refused:[/red] {error}")
+        people.print(f"[red]Refused:[/red] {error}", soft_wrap=True)
         raise typer.Exit(1) from error

@@ -336,5 +336,5 @@ def _told() -> Iterator[None]:
     try:
         yield
     except (CryptoError, VaultRefused, ValueError, OSError) as error:
-        people.print(f"[red]Refused:[/red] {error}")
+        people.print(f"[red]Refused:[/red] {error}", soft_wrap=True)
         raise typer.Exit(1) from error
