@@ -61,6 +61,16 @@ def fresh_addresses(pytestconfig: pytest.Config, worker: str) -> Iterator[Addres
     ask(broker, Wanted(worker, name, is_done=True))
 
 
+@pytest.fixture(scope="module")
+def module_addresses(pytestconfig: pytest.Config, worker: str) -> Iterator[Addresses]:
+    """A migrated database of one module's own: its journal fits one world's store."""
+    broker, name = pytestconfig.stash[BROKER_ADDRESS], f"module_{uuid4().hex}"
+    answer = ask(broker, Wanted(worker, name))
+    assert answer is not None
+    yield answer
+    ask(broker, Wanted(worker, name, is_done=True))
+
+
 @pytest.fixture
 def world(fresh_addresses: Addresses) -> Iterator[World]:
     """A vault and its surroundings, nothing published yet."""

@@ -5,19 +5,19 @@ from collections.abc import Iterator
 
 import pytest
 
+from deploy.embedded import Addresses
 from tests.api.depositing import Site
 from tests.api.exported import opened, own_database
 from tests.world.world import World
 
 
 @pytest.fixture(scope="module")
-def site(pytestconfig: pytest.Config, worker: str) -> Iterator[Site]:
+def site(module_addresses: Addresses) -> Iterator[Site]:
     """The API over a vault with a published procedure; tests of a module leave nothing another would trip over."""
-    with own_database(pytestconfig, worker) as own:
-        world = World(own)
-        world.publish(world.draft(k=1, n=2))
-        yield Site(world)
-        world.close()
+    world = World(module_addresses)
+    world.publish(world.draft(k=1, n=2))
+    yield Site(world)
+    world.close()
 
 
 @pytest.fixture(scope="session")

@@ -17,9 +17,9 @@ def open_world(world: World) -> World:
 
 
 @pytest.fixture(scope="module")
-def shared_world(addresses: Addresses) -> Iterator[World]:
+def shared_world(module_addresses: Addresses) -> Iterator[World]:
     """A world that the tests of a module share, for those that leave nothing another would trip over."""
-    world = World(addresses)
+    world = World(module_addresses)
     world.publish(world.draft(k=1, n=2))
     yield world
     world.close()
