@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from crypto.checkpoint import MAX_PROOF, LogProof
+from crypto.events import leaf_data
 from crypto.manifest import tag_key
 from crypto.pades import MAX_PDF
 from crypto.receipt_evidence import CheckedReceipt
@@ -37,6 +39,7 @@ __all__ = ["Check", "Listener", "Outcome", "Report", "Result", "Step", "Trust", 
 DOCUMENTS = "documents.json"
 SECRET = "secret"  # noqa: S105 - the name of a file
 MAX_SECRET = 256
+PROOF = ".tlog-proof"
 _TAR_MAGIC = (257, b"ustar")
 _HEAD = 512
 
@@ -102,7 +105,20 @@ def _verify_statement(path: Path, trust: Trust, report: Report) -> CheckedReceip
     checked = check_shown(Shown(kind, note, _read(beside, MAX_FILE), name), trust, report)
     if checked is not None and kind is Kind.RECEIPT:
         _check_own_documents(checked, path, report)
+        _check_proof(checked, path, report)
     return checked
+
+
+def _check_proof(checked: CheckedReceipt, path: Path, report: Report) -> None:
+    """The journal's proof of a receipt's entry, which its holder gets after the closing."""
+    proof = next(
+        (one for one in (path.with_suffix(PROOF), path.with_name(f"{path.name}{PROOF}")) if one.is_file()), None
+    )
+    if proof is not None:
+        with report.judging(proof.name):
+            leaf = leaf_data(checked.ruling.event, checked.ruling.salt)
+            found = LogProof.decode(_read(proof, MAX_PROOF)).verify(leaf, journal=checked.judged_by.journal_verifier)
+            report.passed(f"its entry stands in the journal of {found.origin}, under the head of {found.size} entries")
 
 
 def _check_own_documents(checked: CheckedReceipt, path: Path, report: Report) -> None:

@@ -125,6 +125,15 @@ def test_a_receipt_without_its_evidence_is_unproven_and_says_so(told: Story, tmp
     assert "receipt.evidence" in missing(report)[0]
 
 
+@pytest.mark.proves("LOG-04")
+def test_a_proof_beside_a_receipt_shows_its_entry_in_the_journal(told: Story, tmp_path: Path) -> None:
+    receipt = write(told, tmp_path, "acme")
+    shutil.copy(told.folder_of("acme") / "receipt.tlog-proof", tmp_path / "acme.tlog-proof")
+    assert any("stands in the journal" in one.text for one in check(receipt, told).checks)
+    shutil.copy(told.folder_of("zenith") / "receipt.tlog-proof", tmp_path / "acme.tlog-proof")
+    assert "acme.tlog-proof" in broken(check(receipt, told))
+
+
 def test_a_receipt_without_trust_is_unproven(told: Story, tmp_path: Path) -> None:
     assert verify(Wanted(write(told, tmp_path, "acme")), Trust()).outcome is Outcome.UNPROVEN
 
