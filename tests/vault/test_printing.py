@@ -44,7 +44,8 @@ def test_what_is_printed_is_not_printed_again(world: World, opened: bytes) -> No
     assert printing.print_due(world.works, _seal(world)) == 0
 
 
-def test_a_silent_authority_delays_a_print_and_nothing_else(world: World, opened: bytes) -> None:
+@pytest.mark.usefixtures("opened")
+def test_a_silent_authority_delays_a_print_and_nothing_else(world: World) -> None:
     world.time.line.is_cut = True
     with pytest.raises(AuthorityUnavailable):
         printing.print_due(world.works, _seal(world))
