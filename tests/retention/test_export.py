@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Packages as they are exported."""
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import bagit
 import pytest
 
+from crypto.statement import Kind, parse_note
 from retention.formats.bagit import stream_tar, tar_length
 from tests.retention.opened import DOCUMENTS, Story
 
@@ -40,6 +43,22 @@ def test_what_stays_sealed_is_only_named(told: Story) -> None:
     opened = {name for name in told.envelopes if any(Path(told.folder).rglob(str(told.envelopes[name])))}
     assert opened == {"acme", "zenith", "price", "admitted"}
     assert told.envelopes["late"].hex[:8].encode() in whole
+
+
+@pytest.mark.proves("ARC-08")
+def test_another_tool_verifies_a_token_of_the_package_given_the_roots(told: Story, tmp_path: Path) -> None:
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl is not installed")
+    box = told.folder / "data" / "box-1"
+    closing = parse_note((box / "closing.note").read_bytes(), Kind.CLOSING)
+    roots = tmp_path / "roots.pem"
+    roots.write_bytes(b"".join((told.trust / f"{which}.pem").read_bytes() for which in ("a", "b")))
+    for token in sorted(box.glob("closing-[0-9].tst")):
+        asked = ["ts", "-verify", "-digest", closing.id.hex(), "-in", str(token), "-token_in", "-CAfile", str(roots)]
+        at = str(int(told.world.now.timestamp()))
+        done = subprocess.run([openssl, *asked, "-attime", at], capture_output=True, check=False)
+        assert b"Verification: OK" in done.stdout + done.stderr
 
 
 def test_nothing_in_a_package_is_a_link(told: Story) -> None:
