@@ -14,7 +14,7 @@ from deploy.demo.stage import Stage
 SETTLE = timedelta(seconds=45)  # the least that the protocol allows
 LOTS = (("1", "Gros œuvre"), ("2", "Menuiseries extérieures"))
 BOXES = {1: "lot 1, technical", 2: "lot 1, financial", 3: "lot 2, technical", 4: "lot 2, financial"}
-ROOM_FOR_DEPOSITS = 55.0  # seconds from publication to deadline where the machine is quick
+ROOM_FOR_DEPOSITS = 65.0  # seconds from publication to deadline where the machine is quick
 KEY_USES = 10  # times that a key file is opened between draft and publication's last confirmation
 
 
