@@ -14,6 +14,7 @@ from datetime import timedelta
 from statistics import median, quantiles
 
 from api.client import Source
+from bench import processes
 from bench.client import depositor, write_document
 from bench.measures import Measure, alone
 from bench.stage import Stage
@@ -35,9 +36,12 @@ def measure(stage: Stage, *, deposits: int, turns: int) -> list[Measure]:
     rates: list[tuple[float, float]] = []
     waits: list[float] = []
     _together(lambda count: _deposit(stage, source, count), 1)
+    used: dict[str, float] = {}
     for _turn in range(turns):
         asked, _ = _together(lambda count: _stamp(stage, count), each)
+        before = processes.cpu_seconds()
         taken, seconds = _together(lambda count: _deposit(stage, source, count), each)
+        used = {part: used.get(part, 0.0) + spent - before[part] for part, spent in processes.cpu_seconds().items()}
         rates.append((taken, asked))
         waits += seconds
     parts = quantiles(waits, n=100)
@@ -48,6 +52,7 @@ def measure(stage: Stage, *, deposits: int, turns: int) -> list[Measure]:
         Measure(name, round(own, 1), "/s", "tokens of one test authority", round(peer, 1), round(ratio, 3), GOAL),
         alone("one of them to its receipt, half are faster", parts[49] * 1000, "ms"),
         alone("one of them to its receipt, 99 of 100 are faster", parts[98] * 1000, "ms"),
+        *(alone(f"CPU of the {part} for one of them", spent * 1000 / len(waits), "ms") for part, spent in used.items()),
     ]
 
 
