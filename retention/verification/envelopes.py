@@ -45,9 +45,13 @@ class CheckedEnvelope:
 
 @dataclass
 class Envelopes:
-    """What the package says of envelopes: opened ones by id, sealed ones by id with their box."""
+    """What the package says of envelopes: opened ones by id, sealed ones by id with their box.
+
+    `broken` holds the folders of opened ones that failed their check, by id: what hangs on them is not broken too.
+    """
 
     opened: dict[bytes, CheckedEnvelope] = field(default_factory=dict)
+    broken: dict[bytes, str] = field(default_factory=dict)
     sealed: dict[bytes, tuple[int, SealedEnvelope]] = field(default_factory=dict)
 
 
@@ -60,8 +64,11 @@ def check_opened(tree: Tree, rules: Rules, openings: Openings, digests: Mapping[
         if fate.minuted.outcome is Outcome.OPENED:
             folder = layout.envelope_folder(fate.due.box, UUID(bytes=fate.due.entry.envelope_id))
             expected.add(folder)
+            envelope_id = fate.due.entry.envelope_id
+            found.broken[envelope_id] = folder
             with report.judging(f"data/{folder}"):
-                found.opened[fate.due.entry.envelope_id] = _check(tree, folder, fate, rules, digests)
+                found.opened[envelope_id] = _check(tree, folder, fate, rules, digests)
+                del found.broken[envelope_id]
     for number in (box.number for box in rules.latest.boxes):
         present = {"/".join(path.split("/")[:3]) for path in tree.under(f"{layout.box_folder(number)}/envelopes")}
         for folder in sorted(present - expected):
@@ -106,7 +113,7 @@ def _enter(listed: SealedList, number: int, found: Envelopes) -> None:
 
 
 def _require_told(entry: ListEntry, closing: LoadedClosing, found: Envelopes) -> None:
-    if entry.envelope_id in found.opened:
+    if entry.envelope_id in found.opened or entry.envelope_id in found.broken:
         return
     name = UUID(bytes=entry.envelope_id)
     number, sealed = found.sealed.get(entry.envelope_id, (0, None))
