@@ -2,6 +2,7 @@
 """The last screen: where everything lies, and what to try next."""
 
 import shlex
+import sys
 import tempfile
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from deploy.demo.screen import Screen
 
 CONTENTS = (
     ("receipts", "receipts as PDF; in a folder for each envelope the signed note and its evidence"),
-    ("minutes", "closing lists and minutes as PDF, and the signed notes"),
+    ("minutes", "closing lists and minutes as PDF, each with the signed statement in it"),
     ("sealed", "the envelopes as they were sealed: nobody reads them without three keys and the gate"),
     ("keys", "key files with their passphrases, since this is a demo"),
     ("packages", "the exported procedure, to be checked by anybody"),
@@ -56,4 +57,5 @@ def _shown(path: Path) -> str:
 
 def _program() -> str:
     """How `bidvault` is called from here."""
-    return ".venv/bin/bidvault" if Path(".venv/bin/bidvault").exists() else "bidvault"
+    beside = Path(sys.executable).with_name("bidvault")
+    return _shown(beside) if beside.exists() else "bidvault"

@@ -15,6 +15,7 @@ from crypto.statement import Kind, parse_note
 from deploy.demo.cast import BIDDERS, CUSTODIANS, Deposited
 from deploy.demo.errors import CommandRefused, DemoFailed
 from deploy.demo.procedure import BOXES
+from deploy.demo.screen import Advance, steps
 from deploy.demo.stage import BUYER, Stage
 
 TECHNICAL_BOXES, FINANCIAL_BOXES = (1, 3), (2, 4)
@@ -51,9 +52,7 @@ def tell_closing(stage: Stage) -> None:
     stage.screen.wait_until(stage.deadline + stage.settle, "The last receipts settle")
     stage.wait_for("The boxes close", lambda: _states(stage) == {"closed"}, patience=CLOSING_PATIENCE)
     for box, name in BOXES.items():
-        address = f"/v1/procedures/{stage.procedure}/boxes/{box}/closing"
-        note = stage.asked(address)
-        (stage.places.minutes / f"closing-box-{box}").write_bytes(note)
+        note = stage.asked(f"/v1/procedures/{stage.procedure}/boxes/{box}/closing")
         count = Closing.of(parse_note(note, Kind.CLOSING)).count
         stage.screen.done(
             f"Box {box} ({name}) is closed", f"{count} {'envelope stands' if count == 1 else 'envelopes stand'}"
@@ -107,8 +106,7 @@ def tell_downloads(stage: Stage) -> None:
     with stage.screen.working("Downloading", sum(each["size"] for one in opened for each in one["documents"])) as moved:
         for one in opened:
             for each in one["documents"]:
-                _compare(stage, _deposited(stage, one["id"]), each)
-                moved(each["size"])
+                _compare(stage, _deposited(stage, one["id"]), each, moved)
                 count, whole = count + 1, whole + each["size"]
     stage.screen.done(f"{count} documents, {whole / 1e6:,.1f} MB: every byte as it was handed in")
 
@@ -152,7 +150,6 @@ def _open(stage: Stage, name: str, boxes: tuple[int, ...]) -> None:
             said = stage.as_custodian(custodian, custodian_command.contribute, opening=opening)
         stage.screen.done(f"{custodian.name}, {custodian.organisation}", said)
     stage.wait_for(f"The {name} parts open", lambda: _state(stage, opening) == "minuted")
-    stage.as_buyer(buyer_command.minutes, opening, to=stage.places.minutes / f"minutes-{name}")
     stage.screen.done(f"The {name} parts are opened; the minutes are signed")
 
 
@@ -170,12 +167,12 @@ def _deposited(stage: Stage, envelope: str) -> Deposited:
     return next(one for one in stage.deposited.values() if str(one.id) == envelope)
 
 
-def _compare(stage: Stage, made: Deposited, document: DocumentSeen) -> None:
+def _compare(stage: Stage, made: Deposited, document: DocumentSeen, moved: Advance) -> None:
     """Download one document and compare it."""
     target = stage.places.opened / made.bid.name / document["path"]
     target.parent.mkdir(parents=True, exist_ok=True)
     path = f"/v1/procedures/{stage.procedure}/envelopes/{made.id}/documents/{document['number']}"
-    Vault(stage.url, stage.token(BUYER)).download(path, target)
+    Vault(stage.url, stage.token(BUYER)).download(path, target, progress=steps(moved))
     original = made.bid.folder(stage.places.documents) / document["path"]
     with original.open("rb") as first, target.open("rb") as second:
         while True:

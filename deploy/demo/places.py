@@ -61,7 +61,7 @@ class Places:
 
     @property
     def minutes(self) -> Path:
-        """Closing lists and minutes: PDFs, and the signed notes."""
+        """Closing lists and minutes as PDFs, each with the signed statement in it."""
         return self.out / "minutes"
 
     @property

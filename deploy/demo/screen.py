@@ -30,6 +30,18 @@ PAUSE = 0.1  # seconds between two looks at what is waited for
 Advance = Callable[[int], None]
 
 
+def steps(advance: Advance) -> Callable[[int, int], None]:
+    """Turns bytes so far, as downloads tell them, into bytes since the last time."""
+    before = 0
+
+    def told(done: int, _whole: int) -> None:
+        nonlocal before
+        advance(done - before)
+        before = done
+
+    return told
+
+
 def _console() -> Console:
     console = Console(highlight=False)
     if console.width > WIDEST or not console.is_terminal:
