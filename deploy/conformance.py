@@ -126,9 +126,10 @@ def _lock(run: _Run) -> tuple[bool, str]:
 
 
 def _no_power_over_buckets(run: _Run) -> tuple[bool, str]:
+    other = f"check-{secrets.token_hex(6)}"  # never the vault's own: whoever has the power would delete it here
     return _all_refused(
-        lambda: run.client.create_bucket(Bucket=f"check-{secrets.token_hex(6)}"),
-        lambda: run.client.delete_bucket(Bucket=run.bucket),
+        lambda: run.client.create_bucket(Bucket=other),
+        lambda: run.client.delete_bucket(Bucket=other),
         lambda: run.client.put_bucket_versioning(Bucket=run.bucket, VersioningConfiguration={"Status": "Suspended"}),
     )
 
