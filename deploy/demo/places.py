@@ -8,6 +8,8 @@ Rules
 """
 
 import contextlib
+import fcntl
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,26 +30,34 @@ class Places:
     out: Path
 
     @classmethod
-    def make(cls, out: Path) -> "Places":
-        """Make them, empty.
+    @contextlib.contextmanager
+    def taken(cls, out: Path) -> "Iterator[Places]":
+        """Make them, empty; at the end, however it comes, delete what does not outlive the demo.
 
         Raises:
-            PlaceTaken: something else is there, or the disk is too full.
+            PlaceTaken: something else is there, another demo is running there, or the disk is too full.
         """
         places = cls(out.absolute())
         _require_ours(places.out)
         places.out.mkdir(parents=True, exist_ok=True, mode=PRIVATE)
-        (places.out / MARK).write_text("The folders beside this file belong to `bidvault demo`.\n")
-        places.clean()
+        with _held(places.out / MARK):
+            places.clean()
+            try:
+                places.make()
+                yield places
+            finally:
+                places.clean()
+
+    def make(self) -> None:
+        """The folders, empty; PlaceTaken when the disk is too full."""
         for name in FOLDERS:
-            shutil.rmtree(places.out / name, ignore_errors=True)
-            (places.out / name).mkdir(mode=PRIVATE)
-        if (free := shutil.disk_usage(places.out).free) < ROOM:
+            shutil.rmtree(self.out / name, ignore_errors=True)
+            (self.out / name).mkdir(mode=PRIVATE)
+        if (free := shutil.disk_usage(self.out).free) < ROOM:
             raise PlaceTaken(
-                f"{places.out} has {free / 1024**3:.1f} GB left and the demo needs {ROOM / 1024**3:.0f} GB; "
+                f"{self.out} has {free / 1024**3:.1f} GB left and the demo needs {ROOM / 1024**3:.0f} GB; "
                 "name a folder elsewhere with --out"
             )
-        return places
 
     @property
     def documents(self) -> Path:
@@ -104,13 +114,20 @@ class Places:
         for left in (self.vault, self.changed):
             shutil.rmtree(left, ignore_errors=True)
 
-    @contextlib.contextmanager
-    def cleaned(self) -> Iterator[None]:
-        """Clean at the end, however it comes."""
-        try:
-            yield
-        finally:
-            self.clean()
+
+@contextlib.contextmanager
+def _held(mark: Path) -> Iterator[None]:
+    """Hold the mark: two demos in one folder would delete each other's vault; PlaceTaken."""
+    held = os.open(mark, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.ftruncate(held, 0)
+        os.pwrite(held, b"The folders beside this file belong to `bidvault demo`.\n", 0)
+        yield
+    except BlockingIOError:
+        raise PlaceTaken(f"another demo is running in {mark.parent}; name another folder with --out") from None
+    finally:
+        os.close(held)
 
 
 def _require_ours(out: Path) -> None:

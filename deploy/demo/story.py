@@ -20,6 +20,10 @@ from vault.errors import DevelopmentOnly
 from vault.settings import Settings
 from vault.work import Works
 
+PROMISE = (
+    "A contracting authority buys works in two lots. You will watch bids being sealed, kept shut, opened together, "
+    "proved, exported and verified, on a vault that starts now on this machine alone and stops at the end."
+)
 PINS = "XDG_CONFIG_HOME"  # where the custodians' tool remembers what it pinned
 
 
@@ -29,13 +33,8 @@ def tell(out: Path, screen: Screen) -> None:
     Raises:
         DeployError: the vault did not start, or the story did not go as it must; everything is stopped.
     """
-    places = Places.make(out)
-    screen.title(
-        "bidvault",
-        "A contracting authority buys works in two lots. You will watch bids being sealed, kept shut, opened together, "
-        "proved, exported and verified, on a vault that starts now on this machine alone and stops at the end.",
-    )
-    with places.cleaned(), _environment({PINS: str(places.keys)}):
+    with Places.taken(out) as places, _environment({PINS: str(places.keys)}):
+        screen.title("bidvault", PROMISE)
         vault = RunningVault(places.vault)
         with screen.busy("Starting database, object store, two time authorities, worker and API"), _quiet():
             vault.start()

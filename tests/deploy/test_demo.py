@@ -90,29 +90,33 @@ def test_a_folder_with_other_things_is_left_alone(home: Path) -> None:
 
 def test_a_file_is_no_folder(home: Path) -> None:
     (home / "out").write_text("")
-    with pytest.raises(PlaceTaken):
-        Places.make(home / "out")
+    with pytest.raises(PlaceTaken), Places.taken(home / "out"):
+        pass
 
 
 def test_an_earlier_demo_is_made_anew_and_what_else_lies_there_stays(home: Path) -> None:
-    places = Places.make(home / "out")
-    (places.receipts / "old.pdf").write_text("")
-    (places.vault / "store").mkdir(parents=True)
-    (places.out / "notes.txt").write_text("mine")
+    with Places.taken(home / "out") as places:
+        (places.receipts / "old.pdf").write_text("")
+        (places.out / "notes.txt").write_text("mine")
 
-    Places.make(home / "out")
+    with Places.taken(home / "out") as places:
+        assert not list(places.receipts.iterdir())
+        assert (places.out / "notes.txt").read_text() == "mine"
+        assert {one.name for one in places.out.iterdir() if one.is_dir()} == set(FOLDERS)
 
-    assert not list(places.receipts.iterdir())
-    assert not places.vault.exists()
-    assert (places.out / "notes.txt").read_text() == "mine"
-    assert {one.name for one in places.out.iterdir() if one.is_dir()} == set(FOLDERS)
+
+def test_two_demos_in_one_folder_do_not_delete_each_others_vault(home: Path) -> None:
+    with Places.taken(home / "out") as places:
+        places.vault.mkdir()
+        with pytest.raises(PlaceTaken, match="another demo is running"), Places.taken(home / "out"):
+            pass
+        assert places.vault.exists()
 
 
 def test_the_vault_is_cleaned_away_whatever_ends_the_story(home: Path) -> None:
-    places = Places.make(home / "out")
     with pytest.raises(KeyboardInterrupt):
-        _begin_and_be_interrupted(places)
-    assert not places.vault.exists()
+        _begin_and_be_interrupted(home / "out")
+    assert not (home / "out" / ".vault").exists()
 
 
 def test_a_refused_command_is_raised_in_its_own_words() -> None:
@@ -184,8 +188,8 @@ def test_the_story_ends_by_itself_and_what_it_leaves_can_be_checked(home: Path) 
         assert _verified(left, home / "out" / "trust") == 0, left
 
 
-def _begin_and_be_interrupted(places: Places) -> None:
-    with places.cleaned():
+def _begin_and_be_interrupted(out: Path) -> None:
+    with Places.taken(out) as places:
         places.vault.mkdir()
         raise KeyboardInterrupt
 
