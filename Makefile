@@ -20,7 +20,7 @@ runtime:
 	@test -f .venv/.made-from-requirements-dev.txt || sh deploy/setup.sh requirements.txt
 
 demo: runtime ## watch real bids being sealed, kept shut, opened, proved (OUT=dir: where its files go)
-	@$(VENV)/bidvault demo --out $(OUT)
+	@$(VENV)/bidvault demo --out "$(OUT)"
 
 fix: setup ## format, and mend what the linter can mend
 	$(VENV)/ruff format
