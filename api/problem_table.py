@@ -6,8 +6,7 @@ Rules
   2. Unknown, another's and not yet are one problem; so are all refusals of sealed bytes (protocol 4.12).
   3. `facts` names the typed attributes of the error that the caller may see: its own input and public limits.
 
-Left to others: which error is which problem (`PROBLEM_OF`, checked by a test against every error there is), the
-answer itself (api.problems).
+Left to others: which error is which problem (api.problem_of), the answer itself (api.problems).
 """
 
 from collections.abc import Mapping
@@ -334,66 +333,4 @@ _OTHERS = (
 PROBLEMS: Mapping[str, Problem] = {
     problem.slug: problem
     for problem in (NOT_FOUND, METHOD_NOT_ALLOWED, INVALID_INPUT, TOO_MANY_BYTES, *_OTHERS, INTERNAL)
-}
-
-PROBLEM_OF: Mapping[str, str] = {
-    # on the way in
-    "unauthenticated": "unauthenticated",
-    "role-not-allowed": "role-not-allowed",
-    "not-multipart": "not-multipart",
-    "body-malformed": "body-malformed",
-    "announcement-refused": "announcement-refused",
-    "token-key": "internal",
-    "not-this-receipt": "not-this-receipt",
-    "busy": "busy",
-    # the vault's
-    "not-found": "not-found",
-    "not-allowed": "not-allowed",
-    "invalid-input": "invalid-input",
-    "wrong-state": "wrong-state",
-    "not-ready": "not-ready",
-    "notice-differs": "notice-differs",
-    "too-large": "too-large",
-    "deposit-limit": "deposit-limit",
-    "body-mismatch": "body-mismatch",
-    "body-broken": "body-broken",
-    "other-content": "other-content",
-    "id-taken": "id-taken",
-    "time-unproven": "time-unproven",
-    "authority-unavailable": "unavailable",
-    "store-unavailable": "unavailable",
-    "database-unavailable": "unavailable",
-    "store-full": "store-full",
-    "store-conflict": "internal",
-    "object-missing": "internal",
-    "store-refused": "internal",
-    "rolled-back": "unavailable",
-    "cannot-start": "unavailable",
-    # sealed bytes: one answer for all
-    "format": "seal-refused",
-    "truncated": "seal-refused",
-    "chunk": "seal-refused",
-    "commitment": "seal-refused",
-    "manifest": "seal-refused",
-    "already-sealed": "seal-refused",
-    "share": "seal-refused",
-    "holders": "seal-refused",
-    "dealt": "seal-refused",
-    "wrap": "internal",
-    # statements of custodians and others
-    "signature": "statement-refused",
-    "kind": "statement-refused",
-    "policy": "statement-refused",
-    "opening": "statement-refused",
-    "list": "statement-refused",
-    "quorum": "statement-refused",
-    "person": "statement-refused",
-    "timestamp": "statement-refused",
-    "journal": "statement-refused",
-    "state": "wrong-state",
-    "id": "id-taken",
-    "time-proof": "time-unproven",
-    "clock": "time-unproven",
-    "key-file": "internal",
-    "passphrase": "internal",
 }

@@ -24,12 +24,12 @@ from starlette.types import Scope
 
 from api.errors import ApiError
 from api.observing import log_fault
+from api.problem_of import PROBLEM_OF
 from api.problem_table import (
     INTERNAL,
     INVALID_INPUT,
     METHOD_NOT_ALLOWED,
     NOT_FOUND,
-    PROBLEM_OF,
     PROBLEMS,
     TOO_MANY_BYTES,
     Problem,

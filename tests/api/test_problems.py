@@ -10,7 +10,8 @@ from fastapi.testclient import TestClient
 
 from api.auth import Role
 from api.errors import ApiError
-from api.problem_table import INTERNAL, PROBLEM_OF, PROBLEMS
+from api.problem_of import PROBLEM_OF
+from api.problem_table import INTERNAL, PROBLEMS
 from api.problems import MEDIA_TYPE, answer, preferred_language, problem_of
 from crypto.errors import CryptoError, PassphraseError, SignatureError
 from tests.api.frame import Frame, Inbox
