@@ -7,7 +7,6 @@ Rules
      when newer ones come.
 """
 
-import hashlib
 import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,11 +14,10 @@ from typing import Final
 
 import cbor2
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, MLKEM768X25519PrivateKey, Suite
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
+
+from tests.second.form import SUITE, canonical, digest, label, private_key
 
 PURPOSE: Final = b"c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\x00"
 SEALED_CHUNK: Final = 16384 + 16
@@ -32,14 +30,6 @@ class Opened:
     bidder: str
     tag_key: bytes
     documents: dict[str, bytes]
-
-
-def label(name: str) -> bytes:
-    return b"bidvault/v1/" + name.encode() + b"\x00"
-
-
-def digest(data: bytes) -> bytes:
-    return hashlib.sha256(data).digest()
 
 
 def suite_of(sealed: bytes) -> tuple[int, int]:
@@ -56,7 +46,7 @@ def open_envelope(sealed: bytes, masters: Mapping[bytes, bytes]) -> Opened:
 def _open_version_1(sealed: bytes, masters: Mapping[bytes, bytes]) -> Opened:
     end = 16 + int.from_bytes(sealed[12:16], "big")
     header = cbor2.loads(sealed[16:end])
-    core_hash = digest(cbor2.dumps({key: header[key] for key in range(1, 6)}, canonical=True))
+    core_hash = digest(canonical({key: header[key] for key in range(1, 6)}))
     secrets = {role: _secret(core_hash, role, k, slots, masters) for role, k, slots in header[6]}
     file_key = HKDF(hashes.SHA512(), 32, None, label("file-key")).derive(secrets[1] + secrets[2])
     return _unpack(unseal(file_key, label("body") + digest(sealed[:end]), sealed[end:]))
@@ -64,22 +54,14 @@ def _open_version_1(sealed: bytes, masters: Mapping[bytes, bytes]) -> Opened:
 
 def _secret(core_hash: bytes, role: int, k: int, slots: list[list[bytes]], masters: Mapping[bytes, bytes]) -> bytes:
     shares: list[bytes] = []
-    suite = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
     for kid, commit, slot in slots:
         if kid in masters and len(shares) < k:
             info = label("slot") + core_hash + bytes([role]) + kid + commit
-            share = suite.decrypt(slot, _private(masters[kid]), info=info)
+            share = SUITE.decrypt(slot, private_key(masters[kid]), info=info)
             assert digest(label("share") + core_hash + bytes([role]) + share) == commit
             shares.append(share)
     assert len(shares) == k
     return combine(shares)
-
-
-def _private(master: bytes) -> MLKEM768X25519PrivateKey:
-    expanded = hashlib.shake_256(HKDFExpand(hashes.SHA512(), 32, label("key/xwing")).derive(master)).digest(96)
-    return MLKEM768X25519PrivateKey(
-        MLKEM768PrivateKey.from_seed_bytes(expanded[:64]), X25519PrivateKey.from_private_bytes(expanded[64:])
-    )
 
 
 def times(left: int, right: int) -> int:

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """What we seal opens with a reader that was written from the reference page alone."""
 
-import ast
 import itertools
-from pathlib import Path
 
 import pytest
 
@@ -61,9 +59,3 @@ def test_an_envelope_of_another_suite_is_told_apart_before_anything_else_is_read
     assert suite_of(named) not in READERS
     with pytest.raises(FormatError):
         parse_prefix(named + protocol.FRAMED_HEADER[12:16])
-
-
-def test_the_second_opener_imports_nothing_of_ours() -> None:
-    module = ast.parse(Path(__file__).with_name("opener.py").read_text(encoding="utf-8"))
-    imported = {node.module or "" for node in ast.walk(module) if isinstance(node, ast.ImportFrom)}
-    assert {name.split(".")[0] for name in imported} <= {"collections", "dataclasses", "typing", "cryptography"}
