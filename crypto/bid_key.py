@@ -48,8 +48,10 @@ class BidKey:
     @classmethod
     def decode(cls, data: bytes) -> "BidKey":
         """Read the file strictly; FormatError."""
+        if len(data) > MAX_FILE:
+            raise FormatError(f"{len(data)} bytes, at most {MAX_FILE} allowed")
         lines = data.decode("ascii", errors="replace").split("\n")
-        if len(data) > MAX_FILE or len(lines) != _LINES or lines[0] != FIRST_LINE or lines[2]:
+        if len(lines) != _LINES or lines[0] != FIRST_LINE or lines[2]:
             raise FormatError("not the key of an envelope")
         fields = Fields.decode(from_base64(lines[1]), limit=MAX_FILE, mandatory=range(1, 8))
         return cls(

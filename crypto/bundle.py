@@ -7,7 +7,8 @@ Rules
   1. Policies, closings, lists, tokens, decisions, earlier boxes, anchors, opening; then headers in list order; then
      the number of headers, without which the stream was cut.
   2. Each frame is canonical CBOR of a bounded length; nothing stands behind the end.
-  3. The head fits in memory; headers are read one at a time.
+  3. The head fits in memory: frames are counted and weighed as they come, before they are kept. Headers are read
+     one at a time.
   4. An anchor comes along only as bytes: which ones count is said by the policy, by hash.
 
 Left to others: every check of what is said (crypto.opening_rules); the transport.
@@ -35,6 +36,7 @@ MAX_FRAME = 34 << 20  # a token's evidence may have 32 MiB (crypto.certificates)
 MAX_HEAD = 512 << 20  # what a laptop can hold
 MAX_TOKENS = 8 * MAX_CLOSINGS
 MAX_ANCHORS = 64
+_MAX_FRAME_ITEMS = 4  # a section and three of its own
 
 
 class Section(IntEnum):
@@ -50,6 +52,27 @@ class Section(IntEnum):
     OPENING = 8
     HEADER = 9
     END = 10
+
+
+_HEAD_FRAMES = {  # section: items of a frame, most frames
+    Section.POLICY: (1, MAX_EPOCHS),
+    Section.CLOSING: (1, MAX_CLOSINGS),
+    Section.LIST: (1, MAX_CLOSINGS),
+    Section.TOKEN: (3, MAX_TOKENS),
+    Section.DECISION: (2, MAX_CLOSINGS),
+    Section.EARLIER: (3, MAX_CLOSINGS),
+    Section.ANCHOR: (1, MAX_ANCHORS),
+    Section.OPENING: (1, 1),
+}
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """One frame as read: what it holds, and how many bytes it came in."""
+
+    section: Section
+    content: Sequence[Cbor]
+    size: int
 
 
 @dataclass(frozen=True)
@@ -108,7 +131,6 @@ class BundleReader:
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
-        self._pending: tuple[Section, Sequence[Cbor]] | None = None
         if _read_exactly(stream, len(MAGIC)) != MAGIC:
             raise FormatError("not an opening bundle")
         self.head = _assemble(self._head_frames())
@@ -116,38 +138,36 @@ class BundleReader:
     def headers(self) -> Iterator[bytes]:
         """Prefix and header of each listed envelope, in list order; empty where the vault has none. Once only."""
         count = 0
-        while True:
-            section, content = self._next()
-            if section is Section.END:
-                break
-            (framed,) = _content(content, 1)
+        while (frame := self._next()).section is not Section.END:
+            (framed,) = _content(frame.content, 1)
             count += 1
-            if section is not Section.HEADER or count > MAX_LIST:
+            if frame.section is not Section.HEADER or count > MAX_LIST:
                 raise FormatError("a frame stands where it must not")
             yield require_bstr(framed, most=PREFIX_SIZE + MAX_HEADER)
-        (announced,) = _content(content, 1)
+        (announced,) = _content(frame.content, 1)
         if require_uint(announced) != count or self._stream.read(1):
             raise FormatError("the bundle does not end where it says")
 
-    def _head_frames(self) -> Iterator[tuple[Section, Sequence[Cbor]]]:
+    def _head_frames(self) -> Iterator[_Frame]:
         size = 0
         last = Section.POLICY
         while True:
-            section, content = self._next()
-            size += _size_of(content)
-            if not last <= section <= Section.OPENING or size > MAX_HEAD:
+            frame = self._next()
+            size += frame.size
+            if not last <= frame.section <= Section.OPENING or size > MAX_HEAD:
                 raise FormatError("a frame stands where it must not, or the bundle is too long")
-            last = section
-            yield section, content
-            if section is Section.OPENING:
+            last = frame.section
+            yield frame
+            if last is Section.OPENING:
                 return
 
-    def _next(self) -> tuple[Section, Sequence[Cbor]]:
+    def _next(self) -> _Frame:
         length = int.from_bytes(_read_exactly(self._stream, 4), "big")
         if length > MAX_FRAME:
             raise FormatError(f"a frame of {length} bytes, at most {MAX_FRAME} allowed")
-        frame = require_array(decode(_read_exactly(self._stream, length), limit=MAX_FRAME), least=2, most=4)
-        return Section(require_uint(frame[0], least=1, most=len(Section))), frame[1:]
+        data = _read_exactly(self._stream, length)
+        frame = require_array(decode(data, limit=MAX_FRAME, items=_MAX_FRAME_ITEMS), least=2, most=_MAX_FRAME_ITEMS)
+        return _Frame(Section(require_uint(frame[0], least=1, most=len(Section))), frame[1:], 4 + length)
 
 
 def write_bundle(head: BundleHead, headers: Iterable[bytes]) -> Iterator[bytes]:
@@ -203,47 +223,67 @@ def _frame(section: Section, *content: Cbor) -> bytes:
 
 
 class _Gathered:
-    """Frames of a head, by section, as they come."""
+    """Frames of a head, by section, as they come: none is kept beyond its section's number."""
 
-    def __init__(self, frames: Iterable[tuple[Section, Sequence[Cbor]]]) -> None:
-        self._by_section: dict[Section, list[Sequence[Cbor]]] = {section: [] for section in Section}
-        for section, content in frames:
-            self._by_section[section].append(content)
+    def __init__(self, frames: Iterable[_Frame]) -> None:
+        self._by_section: dict[Section, list[Sequence[Cbor]]] = {section: [] for section in _HEAD_FRAMES}
+        for frame in frames:
+            size, most = _HEAD_FRAMES[frame.section]
+            rows = self._by_section[frame.section]
+            if len(rows) == most:
+                raise FormatError(f"more than {most} frames of {frame.section.name.lower()}")
+            rows.append(_content(frame.content, size))
 
-    def of(self, section: Section, *, size: int, most: int) -> list[Sequence[Cbor]]:
-        rows = self._by_section[section]
-        if len(rows) > most:
-            raise FormatError(f"more than {most} frames of {section.name.lower()}")
-        return [_content(row, size) for row in rows]
+    def of(self, section: Section) -> list[Sequence[Cbor]]:
+        return self._by_section[section]
 
-    def notes(self, section: Section, kind: Kind, *, most: int) -> tuple[Statement, ...]:
-        return tuple(parse_note(require_bstr(row[0]), kind) for row in self.of(section, size=1, most=most))
+    def notes(self, section: Section, kind: Kind) -> tuple[Statement, ...]:
+        return tuple(parse_note(require_bstr(row[0]), kind) for row in self.of(section))
+
+    def lists(self) -> list[EnvelopeList]:
+        """The lists of all closings, bounded together."""
+        lists: list[EnvelopeList] = []
+        count = 0
+        for row in self.of(Section.LIST):
+            lists.append(EnvelopeList.decode(require_bstr(row[0])))
+            count += len(lists[-1])
+            if count > MAX_LIST:
+                raise FormatError(f"an opening lists at most {MAX_LIST} envelopes")
+        return lists
+
+    def by_closing(self, section: Section, closings: int) -> Iterator[tuple[int, Sequence[Cbor]]]:
+        """Rows that begin with the place of their closing: places never fall, so that there is one order."""
+        last = 0
+        for row in self.of(section):
+            last = require_uint(row[0], least=last, most=closings - 1)
+            yield last, row[1:]
 
 
-def _assemble(frames: Iterable[tuple[Section, Sequence[Cbor]]]) -> BundleHead:
+def _assemble(frames: Iterable[_Frame]) -> BundleHead:
     gathered = _Gathered(frames)
-    statements = gathered.notes(Section.CLOSING, Kind.CLOSING, most=MAX_CLOSINGS)
-    lists = [EnvelopeList.decode(require_bstr(row[0])) for row in gathered.of(Section.LIST, size=1, most=MAX_CLOSINGS)]
-    if len(lists) != len(statements) or sum(len(one) for one in lists) > MAX_LIST:
-        raise FormatError("each closing has its list, and all lists together are bounded")
+    statements = gathered.notes(Section.CLOSING, Kind.CLOSING)
+    lists = gathered.lists()
+    if len(lists) != len(statements):
+        raise FormatError("each closing has its list")
     tokens: list[list[BundledToken]] = [[] for _ in statements]
-    for place, token, evidence in gathered.of(Section.TOKEN, size=3, most=MAX_TOKENS):
+    for place, (token, evidence) in gathered.by_closing(Section.TOKEN, len(statements)):
         decoded = RevocationEvidence.decode(require_bstr(evidence))
-        tokens[_place(place, statements)].append(BundledToken(require_bstr(token), decoded))
+        tokens[place].append(BundledToken(require_bstr(token), decoded))
     decisions: dict[int, Statement] = {}
-    for place, note in gathered.of(Section.DECISION, size=2, most=MAX_CLOSINGS):
-        decisions[_place(place, statements)] = parse_note(require_bstr(note), Kind.DECISION)
+    for place, (note,) in gathered.by_closing(Section.DECISION, len(statements)):
+        if place in decisions:
+            raise FormatError("a closing has two decisions")
+        decisions[place] = parse_note(require_bstr(note), Kind.DECISION)
     closings = tuple(
         BundledClosing(statement, lists[place], tuple(tokens[place]), decisions.get(place))
         for place, statement in enumerate(statements)
     )
-    earlier = tuple(_earlier(row) for row in gathered.of(Section.EARLIER, size=3, most=MAX_CLOSINGS))
     return BundleHead(
-        policies=gathered.notes(Section.POLICY, Kind.POLICY, most=MAX_EPOCHS),
+        policies=gathered.notes(Section.POLICY, Kind.POLICY),
         closings=closings,
-        opening=gathered.notes(Section.OPENING, Kind.OPENING, most=1)[0],
-        earlier=earlier,
-        anchors=tuple(require_bstr(row[0]) for row in gathered.of(Section.ANCHOR, size=1, most=MAX_ANCHORS)),
+        opening=gathered.notes(Section.OPENING, Kind.OPENING)[0],
+        earlier=tuple(_earlier(row) for row in gathered.of(Section.EARLIER)),
+        anchors=tuple(require_bstr(row[0]) for row in gathered.of(Section.ANCHOR)),
     )
 
 
@@ -256,16 +296,8 @@ def _earlier(row: Sequence[Cbor]) -> EarlierBox:
     )
 
 
-def _place(value: Cbor, statements: Sequence[Statement]) -> int:
-    return require_uint(value, most=len(statements) - 1)
-
-
 def _content(content: Sequence[Cbor], size: int) -> Sequence[Cbor]:
     return require_array(content, size=size)
-
-
-def _size_of(content: Sequence[Cbor]) -> int:
-    return sum(len(one) for one in content if isinstance(one, bytes))
 
 
 def _read_exactly(stream: BinaryIO, size: int) -> bytes:

@@ -18,6 +18,7 @@ from enum import IntEnum
 from crypto.algorithms import HASH_SIZE, HPKE_OVERHEAD, ID_SIZE, KEM_PUBLIC_SIZE, SHARE_SIZE
 from crypto.closings import MAX_LIST, Closing, Decision, EnvelopeList, ListEntry, payload_of
 from crypto.encoding import (
+    MAX_ITEMS,
     Cbor,
     Fields,
     encode,
@@ -54,6 +55,7 @@ MAX_CLOSINGS = 4096  # protocol 3.8
 MAX_ATTEMPT = 64
 MAX_REASON = 200
 MAX_CONTRIBUTIONS = 64
+_MAX_ITEMS = MAX_LIST * 5 + MAX_ITEMS  # the minutes have most: an array of four for each envelope
 _NO_DOCUMENTS = bytes(HASH_SIZE)
 
 
@@ -113,7 +115,8 @@ class Opening:
     @classmethod
     def decode(cls, data: bytes) -> "Opening":
         """Read a payload strictly; FormatError."""
-        fields = Fields.decode(data, limit=MAX_NOTE, mandatory=range(1, 7), optional=(7,))
+        items = MAX_CLOSINGS + MAX_LIST + MAX_ITEMS
+        fields = Fields.decode(data, limit=MAX_NOTE, mandatory=range(1, 7), optional=(7,), items=items)
         left_out = _indexes(fields.array(7, least=1, most=MAX_LIST)) if fields.has(7) else ()
         return cls(
             policy_hash=fields.bstr(1, size=HASH_SIZE),
@@ -165,7 +168,7 @@ class Contribution:
     @classmethod
     def decode(cls, data: bytes) -> "Contribution":
         """Read a payload strictly; FormatError."""
-        fields = Fields.decode(data, limit=MAX_LARGE_NOTE, mandatory=range(1, 5))
+        fields = Fields.decode(data, limit=MAX_LARGE_NOTE, mandatory=range(1, 5), items=_MAX_ITEMS)
         sealed = fields.bstr(3, most=HPKE_OVERHEAD + MAX_LIST * SHARE_SIZE)
         count, rest = divmod(len(sealed) - HPKE_OVERHEAD, SHARE_SIZE)
         if count < 0 or rest:
@@ -219,7 +222,7 @@ class Keyed:
     @classmethod
     def decode(cls, data: bytes) -> "Keyed":
         """Read a payload strictly; FormatError."""
-        fields = Fields.decode(data, limit=MAX_LARGE_NOTE, mandatory=range(1, 4))
+        fields = Fields.decode(data, limit=MAX_LARGE_NOTE, mandatory=range(1, 4), items=_MAX_ITEMS)
         rows = [require_array(row, size=2) for row in fields.array(3, most=MAX_LIST)]
         unkeyed = tuple(Unkeyed(_index(row[0]), require_text(row[1], most=MAX_REASON)) for row in rows)
         require_rising([one.index for one in unkeyed], "indexes")
@@ -276,7 +279,7 @@ class Minutes:
     @classmethod
     def decode(cls, data: bytes) -> "Minutes":
         """Read a payload strictly; FormatError."""
-        fields = Fields.decode(data, limit=MAX_LARGE_NOTE, mandatory=range(1, 7))
+        fields = Fields.decode(data, limit=MAX_LARGE_NOTE, mandatory=range(1, 7), items=_MAX_ITEMS)
         envelopes = tuple(_minuted(row) for row in fields.array(6, most=MAX_LIST))
         require_rising([one.index for one in envelopes], "indexes")
         return cls(

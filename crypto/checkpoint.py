@@ -29,6 +29,7 @@ from crypto.statement import (
 PROOF_HEADER = "c2sp.org/tlog-proof@v1"
 MAX_PROOF_HASHES = 63
 MAX_PROOF = MAX_NOTE + 8192
+_HEAD_LINES = 2  # of a proof file, behind its first: extra, index
 _LINES = 4  # origin, size, root, and nothing behind the last line feed
 
 
@@ -103,6 +104,8 @@ class LogProof:
         head, separator, checkpoint = data.partition(b"\n\n")
         if not separator:
             raise FormatError("a proof file without a checkpoint")
+        if head.count(b"\n") > MAX_PROOF_HASHES + _HEAD_LINES:  # counted before they are taken apart
+            raise FormatError("a proof file has too many lines")
         lines = _ascii(head).split("\n")
         if lines.pop(0) != PROOF_HEADER:
             raise FormatError("not a proof file")

@@ -21,6 +21,7 @@ from crypto.statement import MAX_NOTE, Kind, Statement
 
 MAX_LIST = 262_144  # protocol 3.7: entries of one opening
 MAX_LIST_BYTES = MAX_LIST * 96 + 16  # an entry has at most 95 bytes
+MAX_LIST_ITEMS = MAX_LIST * 5  # an entry is an array of four
 MAX_DECISION_REASON = 2000  # protocol 3.8
 _MAX_ENTRY = 96
 _ADMIT = 1
@@ -81,7 +82,7 @@ class EnvelopeList:
     @classmethod
     def decode(cls, data: bytes) -> "EnvelopeList":
         """Read a list strictly; FormatError."""
-        rows = require_array(decode(data, limit=MAX_LIST_BYTES), most=MAX_LIST)
+        rows = require_array(decode(data, limit=MAX_LIST_BYTES, items=MAX_LIST_ITEMS), most=MAX_LIST)
         entries = tuple(ListEntry.from_cbor(row) for row in rows)
         if len({entry.envelope_id for entry in entries}) != len(entries):
             raise FormatError("an envelope stands twice in a list")

@@ -4,7 +4,7 @@
 Rules
   1. No trailing bytes, no indefinite lengths, no length longer than it needs to be.
   2. Strings are not built of pieces; booleans are 00 or FF; integers have no superfluous first byte.
-  3. Depth is bounded, and nothing is allocated for a length that the bytes do not hold.
+  3. Depth and number of values are bounded, and nothing is allocated for a length that the bytes do not hold.
 
 Left to others: what the values mean (timestamp, certificates), and the order inside SETs, which authorities in
 use get wrong and which no digest of ours depends on.
@@ -13,6 +13,7 @@ use get wrong and which no digest of ours depends on.
 from crypto.errors import FormatError
 
 MAX_DEPTH = 40  # a token with chain needs about 20
+MAX_VALUES = 4096  # a token with its chain has some hundreds
 _BOOLEAN, _INTEGER, _ENUMERATED = 1, 2, 10
 _TAG_BITS = 0x1F  # of an identifier; all set means a longer tag follows
 _SHORT_LENGTHS = 0x80  # lengths below stand in one byte
@@ -28,29 +29,38 @@ def require_der(data: bytes, *, limit: int) -> None:
     """
     if len(data) > limit:
         raise FormatError(f"{len(data)} bytes, at most {limit} allowed")
-    end = _walk(data, 0, len(data), depth=0)
+    end = _Walk(data).value(0, len(data), depth=0)
     if end != len(data):
         raise FormatError("bytes behind the end of a DER value")
 
 
-def _walk(data: bytes, start: int, stop: int, *, depth: int) -> int:
-    """Check one value that begins at `start`; returns where it ends."""
-    if depth > MAX_DEPTH:
-        raise FormatError("DER nested too deep")
-    identifier, at = _identifier(data, start, stop)
-    length, at = _length(data, at, stop)
-    end = at + length
-    if end > stop:
-        raise FormatError("a DER value is cut short")
-    universal, constructed, number = identifier >> 6 == 0, bool(identifier & 0x20), identifier & _TAG_BITS
-    if universal and constructed != (number in _CONTAINERS):
-        raise FormatError("a DER value has the wrong form for its type")
-    if constructed:
-        while at < end:
-            at = _walk(data, at, end, depth=depth + 1)
-    elif universal:
-        _require_primitive(number, data[at : min(end, at + 2)], length)
-    return end
+class _Walk:
+    """Looks at every value in turn, and counts them."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._values = 0
+
+    def value(self, start: int, stop: int, *, depth: int) -> int:
+        """Check one value that begins at `start`; returns where it ends."""
+        data = self._data
+        self._values += 1
+        if depth > MAX_DEPTH or self._values > MAX_VALUES:
+            raise FormatError("DER nested too deep, or of too many values")
+        identifier, at = _identifier(data, start, stop)
+        length, at = _length(data, at, stop)
+        end = at + length
+        if end > stop:
+            raise FormatError("a DER value is cut short")
+        universal, constructed, number = identifier >> 6 == 0, bool(identifier & 0x20), identifier & _TAG_BITS
+        if universal and constructed != (number in _CONTAINERS):
+            raise FormatError("a DER value has the wrong form for its type")
+        if constructed:
+            while at < end:
+                at = self.value(at, end, depth=depth + 1)
+        elif universal:
+            _require_primitive(number, data[at : min(end, at + 2)], length)
+        return end
 
 
 def _identifier(data: bytes, at: int, stop: int) -> tuple[int, int]:

@@ -5,7 +5,8 @@ Rules
   1. One value has one encoding: what does not encode back to the same bytes is refused.
   2. Only unsigned numbers below 2^63, byte strings, texts, arrays, and maps with keys 0 to 23.
   3. A reader asks for each field by key, type and bound; unknown and missing keys are refused before.
-  4. Nothing is allocated for a length that the bytes do not hold.
+  4. Nothing is allocated for a length that the bytes do not hold, nor for more values than the payload may hold:
+     refusing a header of 128 KiB made of zeros costs no more than refusing a short one.
 
 Left to others: what the fields mean (policy, deposit, ceremony, header, manifest).
 """
@@ -26,6 +27,7 @@ Cbor: TypeAlias = "int | bytes | str | Sequence[Cbor] | Mapping[int, Cbor]"
 MAX_UINT = 2**63 - 1  # protocol 2.1: fits a signed 64-bit column everywhere
 MAX_KEY = 23  # protocol 2.1: one byte per key, so that canonical order is plain
 MAX_DEPTH = 9  # protocol 2.1
+MAX_ITEMS = 2048  # values inside one payload, unless it says otherwise; the largest header has 403
 MAX_TEXT = 200  # protocol 2.1, in bytes, unless the field says otherwise
 MAX_TLOG_TEXT = 16 * 1024  # protocol 2.1: the only text with line feeds
 MAX_MILLIS = 253_402_300_799_999  # the last millisecond of year 9999, where datetime ends
@@ -96,23 +98,24 @@ def encode(value: Cbor) -> bytes:
         FormatError: the value holds something that `decode` would refuse.
     """
     data = _dump(value)
-    _require_plain(data)
+    _require_plain(data, items=len(data))
     return data
 
 
-def decode(data: bytes, *, limit: int) -> Cbor:
+def decode(data: bytes, *, limit: int, items: int = MAX_ITEMS) -> Cbor:
     """Decode bytes that are exactly one canonically encoded value.
 
     Args:
         data: the encoded value, nothing behind it.
         limit: how many bytes such a value may have at most.
+        items: how many values, keys aside, may stand inside it.
 
     Raises:
         FormatError: longer than the limit, malformed, of another type, or not the canonical form.
     """
     if len(data) > limit:
         raise FormatError(f"{len(data)} bytes, at most {limit} allowed")
-    _require_plain(data)
+    _require_plain(data, items=items)
     try:
         value: Cbor = cbor2.loads(data, allow_indefinite=False, allow_duplicate_keys=False, max_depth=MAX_DEPTH)
     except (cbor2.CBORDecodeError, UnicodeDecodeError) as error:
@@ -122,31 +125,45 @@ def decode(data: bytes, *, limit: int) -> Cbor:
     return value
 
 
-def _require_plain(data: bytes) -> None:
+def _require_plain(data: bytes, *, items: int) -> None:
     """Refuse bytes that are not exactly one value of the allowed kinds; canonical they may not be yet."""
-    if _walk(data, 0, MAX_DEPTH) != len(data):
+    if _Walk(data, items).value(0, MAX_DEPTH) != len(data):
         raise FormatError("the bytes end early, or something stands behind the value")
 
 
-def _walk(data: bytes, place: int, depth: int) -> int:
-    """Look at every head from `place` on, before anything is built; gives where the value ends.
+class _Walk:
+    """Looks at every head before anything is built.
 
-    A decoder that builds first can be made to spend minutes on map keys that collide.
+    A decoder that builds first can be made to spend minutes on map keys that collide, and megabytes on empty lists.
     """
-    major, argument, place = _head(data, place)
-    if major == _UINT and argument <= MAX_UINT:
+
+    def __init__(self, data: bytes, items: int) -> None:
+        self._data = data
+        self._left = items
+
+    def value(self, place: int, depth: int) -> int:
+        """Where the value that begins at `place` ends."""
+        major, argument, place = _head(self._data, place)
+        if major == _UINT and argument <= MAX_UINT:
+            return place
+        if major in (_BSTR, _TSTR):
+            return place + argument
+        if depth == 0 or major not in (_ARRAY, _MAP):
+            raise FormatError("nested too deep, or a kind of value that is not allowed")
+        self._spend(argument, is_map=major == _MAP)
+        for _ in range(argument):
+            if major == _MAP:
+                place = _walk_key(self._data, place)
+            place = self.value(place, depth - 1)
         return place
-    if major in (_BSTR, _TSTR):
-        return place + argument
-    if depth == 0 or major not in (_ARRAY, _MAP):
-        raise FormatError("nested too deep, or a kind of value that is not allowed")
-    if major == _MAP and argument > MAX_KEY + 1:
-        raise FormatError("a map with too many keys")
-    for _ in range(argument):
-        if major == _MAP:
-            place = _walk_key(data, place)
-        place = _walk(data, place, depth - 1)
-    return place
+
+    def _spend(self, count: int, *, is_map: bool) -> None:
+        """Count what a container says that it holds, before looking for it."""
+        if is_map and count > MAX_KEY + 1:
+            raise FormatError("a map with too many keys")
+        self._left -= count
+        if self._left < 0:
+            raise FormatError("more values than such a payload may hold")
 
 
 def _walk_key(data: bytes, place: int) -> int:
@@ -255,10 +272,16 @@ class Fields:
 
     @classmethod
     def decode(
-        cls, data: bytes, *, limit: int, mandatory: range | Sequence[int], optional: range | Sequence[int] = ()
+        cls,
+        data: bytes,
+        *,
+        limit: int,
+        mandatory: range | Sequence[int],
+        optional: range | Sequence[int] = (),
+        items: int = MAX_ITEMS,
     ) -> "Fields":
         """Decode bytes that are one map with these keys."""
-        return cls(decode(data, limit=limit), mandatory=mandatory, optional=optional)
+        return cls(decode(data, limit=limit, items=items), mandatory=mandatory, optional=optional)
 
     @classmethod
     def row(cls, value: Cbor, *, size: int) -> "Fields":

@@ -24,6 +24,7 @@ from crypto.errors import FormatError, ManifestError
 
 MAX_MANIFEST = 16 << 20  # protocol 3.4
 MAX_DOCUMENTS = 65_535  # protocol 3.4
+MAX_MANIFEST_ITEMS = MAX_DOCUMENTS * 4 + 8  # a document is an array of three
 MAX_PATH = 1024  # protocol 3.4, bytes
 MAX_PATH_PART = 255  # protocol 3.4, bytes
 MIN_PLAIN = 1024  # protocol 3.4
@@ -85,7 +86,7 @@ class Manifest:
             ManifestError: malformed, a path that is none, two documents with one path.
         """
         try:
-            fields = Fields.decode(data, limit=MAX_MANIFEST, mandatory=(1, 2, 3))
+            fields = Fields.decode(data, limit=MAX_MANIFEST, mandatory=(1, 2, 3), items=MAX_MANIFEST_ITEMS)
             rows = fields.array(3, least=1, most=MAX_DOCUMENTS)
             documents = tuple(Document.from_cbor(row) for row in rows)
             manifest = cls(fields.text(1), fields.bstr(2, size=SECRET_SIZE), documents)

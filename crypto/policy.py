@@ -68,6 +68,7 @@ __all__ = [
 
 VERSION = 1
 SETTLE_SECONDS = (45, 3600)  # protocol 3.3
+_MAX_ITEMS = MAX_POLICY  # a box may name thousands of boxes to open first, in a byte or three each
 _MANDATORY = (1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17)
 
 
@@ -115,7 +116,8 @@ class Policy:
         Raises:
             FormatError: not canonical, out of bounds, or its parts contradict each other.
         """
-        policy = _read_policy(Fields.decode(data, limit=MAX_POLICY, mandatory=_MANDATORY, optional=(4,)))
+        fields = Fields.decode(data, limit=MAX_POLICY, mandatory=_MANDATORY, optional=(4,), items=_MAX_ITEMS)
+        policy = _read_policy(fields)
         _require_sound(policy)
         return policy
 

@@ -230,10 +230,9 @@ def parse_signed_note(data: bytes, *, limit: int = MAX_NOTE) -> Note:
     text, separator, block = whole.rpartition("\n\n")
     if not separator or not block:
         raise FormatError("a note without signature lines")
-    lines = block[:-1].split("\n")
-    if len(lines) > MAX_SIGNATURES:
+    if block.count("\n") > MAX_SIGNATURES:  # counted before they are taken apart
         raise FormatError(f"more than {MAX_SIGNATURES} signature lines")
-    return Note(text + "\n", tuple(_parse_line(line) for line in lines))
+    return Note(text + "\n", tuple(_parse_line(line) for line in block[:-1].split("\n")))
 
 
 def parse_note(data: bytes, kind: Kind, limit: int | None = None) -> Statement:

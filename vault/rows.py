@@ -18,7 +18,7 @@ class DamagedRow(Exception):
 
 
 def _array(blob: bytes, length: int) -> list[Cbor]:
-    value = decode(blob, limit=MAX_FACTS)
+    value = decode(blob, limit=MAX_FACTS, items=MAX_FACTS)  # our own, authenticated by its key
     if not isinstance(value, list) or len(value) != length:
         raise DamagedRow
     return value
