@@ -88,7 +88,7 @@ def read_note(note: bytes) -> Note:
 
 def require_signed(note: Note, vkey: str) -> None:
     """Check the signature of a verifier line: name, hash of name and key, type and key."""
-    name, key_hash, encoded = vkey.split("+")
+    name, key_hash, encoded = vkey.split("+", 2)
     key = base64.b64decode(encoded, validate=True)
     signature = note.signatures[name]
     assert key[:1] == ED25519
