@@ -6,6 +6,7 @@ Rules
      a procedure, a size tells a bid.
   2. An unforeseen error is logged by its kind and the place in our code, without its text: texts carry values.
   3. Logs are JSON lines, one per request.
+  4. What outside libraries have to say is told by who says it and where; their words carry values too.
 
 ASGI is asynchronous, so the middleware is; it waits for nothing of its own.
 """
@@ -39,6 +40,8 @@ def configure_logging(stream: TextIO | None = None) -> None:
         logger_factory=structlog.PrintLoggerFactory(stream or sys.stderr),
         cache_logger_on_first_use=False,
     )
+    root = logging.getLogger()
+    root.handlers = [_Outside(logging.WARNING)]
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.ERROR)
     logging.getLogger("uvicorn.access").disabled = True
@@ -120,12 +123,36 @@ def pattern_of(scope: Scope) -> str:
 
 
 def log_fault(error: BaseException, scope: Scope) -> None:
-    """Write down an unforeseen error: its kinds and where it happened, never what it says."""
+    """Write down a request's unforeseen error: its kinds and where it happened, never what it says."""
+    structlog.get_logger().error("fault", route=pattern_of(scope), kinds=kinds_of(error), places=places_of(error))
+
+
+def kinds_of(error: BaseException) -> list[str]:
+    """The classes of an error and of what it came from."""
     kinds = []
     cause: BaseException | None = error
     while cause is not None:
         kinds.append(type(cause).__qualname__)
         cause = cause.__cause__ or cause.__context__
+    return kinds
+
+
+def places_of(error: BaseException) -> list[str]:
+    """The last lines of code that an error came through."""
     frames = traceback.extract_tb(error.__traceback__)[-6:]
-    places = ["/".join([*frame.filename.split("/")[-2:], str(frame.lineno)]) for frame in frames]
-    structlog.get_logger().error("fault", route=pattern_of(scope), kinds=kinds, places=places)
+    return ["/".join([*frame.filename.split("/")[-2:], str(frame.lineno)]) for frame in frames]
+
+
+class _Outside(logging.Handler):
+    """Tells that an outside library complained, from which line and of what kind of error: never its words (rule 4)."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        structlog.get_logger().warning(
+            "outside",
+            library=record.name,
+            severity=record.levelname.lower(),
+            place=f"{record.module}/{record.lineno}",
+            kinds=[] if error is None else kinds_of(error),
+            places=[] if error is None else places_of(error),
+        )

@@ -16,6 +16,7 @@ from uuid import UUID
 import structlog
 from procrastinate import App, PsycopgConnector
 
+from api.observing import kinds_of, places_of
 from crypto.errors import CryptoError
 from vault import closing, printing, procedures, sequencer, sweep, timers
 from vault.errors import VaultError
@@ -32,6 +33,10 @@ SIGHTINGS = sweep.Sightings()  # this process's: after a restart the week begins
 
 log = structlog.get_logger("worker")
 Act = Callable[[str], object]
+
+
+class ActFailed(Exception):
+    """A job died of something nobody foresaw; what, its log line says."""
 
 
 def make_app(works: Works, conninfo: str, *, seal: PrintSeal) -> App:
@@ -105,11 +110,18 @@ def _ticking(name: str, act: Callable[[], object]) -> Callable[[int], None]:
 
 
 def _guarded(name: str, act: Callable[[], object]) -> None:
-    """Run an act; what it refuses is logged by its code alone: no box, no procedure, no name."""
+    """Run an act; what it refuses is logged by its code alone: no box, no procedure, no name.
+
+    Raises:
+        ActFailed: something nobody foresaw; told by its kind and place, for its text carries values.
+    """
     try:
         act()
     except (VaultError, CryptoError) as error:
         log.warning("not done yet", task=name, reason=error.code)
+    except Exception as error:  # noqa: BLE001 Procrastinate would log its text
+        log.error("fault", task=name, kinds=kinds_of(error), places=places_of(error))  # noqa: TRY400 no text
+        raise ActFailed(name) from None
 
 
 def _add_housekeeping(app: App) -> None:

@@ -114,5 +114,15 @@ NAMED_LOCKS = 0x62780002
 
 
 def connect(url: str, *, pool_size: int = 8) -> Engine:
-    """An engine for one role; connections are checked before use, so that a restarted database is found again."""
-    return create_engine(url, pool_size=pool_size, max_overflow=8, pool_pre_ping=True, isolation_level="READ COMMITTED")
+    """An engine for one role; connections are checked before use, so that a restarted database is found again.
+
+    An error of the database never carries the values of its statement: whoever prints it prints no bidder and no key.
+    """
+    return create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=8,
+        pool_pre_ping=True,
+        isolation_level="READ COMMITTED",
+        hide_parameters=True,
+    )

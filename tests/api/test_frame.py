@@ -3,6 +3,7 @@
 
 import io
 import json
+import logging
 import re
 from collections.abc import Iterator
 
@@ -22,9 +23,11 @@ from tests.api.frame import Frame, Inbox
 def log() -> Iterator[io.StringIO]:
     """What is logged."""
     stream = io.StringIO()
+    handlers = logging.getLogger().handlers
     configure_logging(stream)
     yield stream
     structlog.reset_defaults()
+    logging.getLogger().handlers = handlers
 
 
 def well() -> None:
@@ -113,6 +116,18 @@ def test_a_log_line_has_pattern_method_status_and_duration_only(log: io.StringIO
     assert [line["kinds"] for line in faults] == [["ZeroDivisionError"], ["_Foreign"]]
     for secret in ("atoll", "21350238800019", "secret", headers["Authorization"][-20:]):
         assert secret not in log.getvalue()
+
+
+@pytest.mark.proves("CONF-02", "KEY-07")
+def test_what_a_library_complains_of_is_told_without_its_words(log: io.StringIO) -> None:
+    try:
+        raise ZeroDivisionError("atoll")  # noqa: TRY301 a library's
+    except ZeroDivisionError:
+        logging.getLogger("procrastinate.worker").exception("job of %s failed", "atoll")
+
+    line = json.loads(log.getvalue())
+    assert (line["library"], line["kinds"]) == ("procrastinate.worker", ["ZeroDivisionError"])
+    assert "atoll" not in log.getvalue()
 
 
 def test_validation_names_the_field_and_repeats_no_value() -> None:
