@@ -21,6 +21,7 @@ from sqlmodel import col, select
 
 from crypto.certificates import RevocationEvidence
 from crypto.deposit import DepositRecord, Receipt, Registration, Ruling, Service, Verdict, Withdrawal
+from crypto.encoding import to_millis
 from crypto.events import EventKind
 from crypto.receipt_evidence import ReceiptEvidence
 from crypto.statement import Kind, Statement
@@ -187,8 +188,8 @@ def service(settings: Settings) -> Service:
 
 
 def kept_stamp(stamp: Stamp) -> KeptStamp:
-    """A token with its evidence, as a row keeps it."""
-    return KeptStamp(stamp.verified.token, stamp.evidence.encode())
+    """A token with its evidence and what our clock said, as a row keeps it."""
+    return KeptStamp(stamp.verified.token, stamp.evidence.encode(), to_millis(stamp.verified.at - stamp.distance))
 
 
 def is_withdrawn(facts: EnvelopeFacts) -> bool:

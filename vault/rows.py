@@ -50,10 +50,15 @@ def _list(value: Cbor) -> list[Cbor]:
 
 @dataclass(frozen=True)
 class Stamp:
-    """A verified token with the revocation data received for it (both as bytes)."""
+    """A verified token with the revocation data received for it (both as bytes).
+
+    `asked_at` is our own clock's time midway between question and answer (ms since 1970 UTC, 0: not kept): beside the
+    token's it tells for ever how far our clock was off.
+    """
 
     token: bytes
     evidence: bytes
+    asked_at: int = 0
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,7 @@ class EnvelopeFacts:
     withdrawal: bytes = b""
 
     def encode(self) -> bytes:
-        stamps: list[Cbor] = [[stamp.token, stamp.evidence] for stamp in self.stamps]
+        stamps: list[Cbor] = [[stamp.token, stamp.evidence, stamp.asked_at] for stamp in self.stamps]
         return encode(
             [
                 self.procedure.bytes,
@@ -103,7 +108,7 @@ class EnvelopeFacts:
     @classmethod
     def decode(cls, blob: bytes) -> Self:
         row = _array(blob, 14)
-        pairs = [_list(pair) for pair in _list(row[10])]
+        stamps = [_list(one) for one in _list(row[10])]
         return cls(
             procedure=UUID(bytes=_bytes(row[0])),
             box=_int(row[1]),
@@ -115,7 +120,7 @@ class EnvelopeFacts:
             first_event=_int(row[7]),
             verdict=_int(row[8]),
             reason=_text(row[9]),
-            stamps=tuple(Stamp(_bytes(token), _bytes(evidence)) for token, evidence in pairs),
+            stamps=tuple(Stamp(_bytes(token), _bytes(beside), _int(asked_at)) for token, beside, asked_at in stamps),
             receipt=_bytes(row[11]),
             registration=_bytes(row[12]),
             withdrawal=_bytes(row[13]),
