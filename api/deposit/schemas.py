@@ -20,7 +20,7 @@ from fastapi import Header, Path, Query
 from pydantic import BaseModel, ConfigDict
 
 from api.auth import Actor
-from crypto.policy import Part
+from api.part_names import PartName
 from vault.deposit.own import Told
 from vault.envelopes import Depositor, Wanted
 from vault.errors import InvalidInput
@@ -28,25 +28,6 @@ from vault.errors import InvalidInput
 LONGEST_LOT = 32  # issue 10: a lot's id
 STATEMENT = "text/plain; charset=utf-8"  # a signed note is text
 EVIDENCE = "application/cbor"
-
-
-class PartName(StrEnum):
-    """Which part of a bid an envelope is, as addresses say it."""
-
-    APPLICATION = "application"
-    TECHNICAL = "technical"
-    FINANCIAL = "financial"
-    IDENTITY = "identity"
-
-    @property
-    def part(self) -> Part:
-        """The number that the protocol gives it."""
-        return Part[self.name]
-
-    @classmethod
-    def of(cls, part: Part) -> Self:
-        """The name of a part."""
-        return cls[part.name]
 
 
 class StatementKind(StrEnum):

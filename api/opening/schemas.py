@@ -9,12 +9,12 @@ Left to others: whether the values fit each other (vault.procedures.plan).
 """
 
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Annotated, Self
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from api.part_names import PartName
 from crypto.policy import Limits, Part, Policy, Role
 from vault.procedures import Change, LotDraft, Move, PartDraft, ProcedureDraft
 from vault.procedures.plan import ALL_LOTS, DEFAULT_SETTLE
@@ -29,25 +29,6 @@ HASH_PATTERN = "^[0-9a-f]{64}$"
 Words = Annotated[str, Field(min_length=1, max_length=200)]
 LotId = Annotated[str, Field(min_length=1, max_length=32, examples=["1", ALL_LOTS])]
 Settle = Annotated[int, Field(ge=45, le=3600, description="Seconds between deadline and closing.")]
-
-
-class PartName(StrEnum):
-    """Which part of a bid a box holds."""
-
-    APPLICATION = "application"
-    TECHNICAL = "technical"
-    FINANCIAL = "financial"
-    IDENTITY = "identity"
-
-    @property
-    def part(self) -> Part:
-        """The number that the protocol gives it."""
-        return Part[self.name]
-
-    @classmethod
-    def of(cls, part: Part) -> Self:
-        """The name of a part."""
-        return cls[part.name]
 
 
 class Wanted(BaseModel):
