@@ -17,7 +17,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID, uuid4
@@ -28,10 +27,10 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from api.client import SECRET_SIZE, ClientError, DepositClient, Noticed, Order, Proved, Source
+from api.part_names import PartName
 from crypto.certificates import Anchor, read_anchors
 from crypto.deposit import DepositRecord, Verdict
 from crypto.errors import CryptoError
-from crypto.policy import Part
 
 app = typer.Typer(add_completion=False)
 people = Console(stderr=True)
@@ -61,15 +60,6 @@ Trust = Annotated[
 ]
 
 
-class PartOption(StrEnum):
-    """Which part of the bid."""
-
-    APPLICATION = "application"
-    TECHNICAL = "technical"
-    FINANCIAL = "financial"
-    IDENTITY = "identity"
-
-
 @app.command()
 def deposit(
     files: Annotated[list[Path], typer.Argument(help="The documents, in order; of a folder, everything in it.")],
@@ -77,7 +67,7 @@ def deposit(
     url: Url,
     procedure: ProcedureId,
     lot: Lot,
-    part: Annotated[PartOption, typer.Option(help="Which part of the bid this envelope is.")],
+    part: Annotated[PartName, typer.Option(help="Which part of the bid this envelope is.")],
     bidder: Bidder,
     token_file: TokenFile = None,
     token: Token = "",
@@ -103,7 +93,7 @@ def deposit(
         place = Place(into / str(envelope_id))
         sources = _read_sources(files)
         secret = place.secret(secret_file)
-        order = Order(procedure, lot, Part[part.name], bidder, sources, envelope_id, secret)
+        order = Order(procedure, lot, part.part, bidder, sources, envelope_id, secret)
         place.keep_documents(order)
         people.print(f"Envelope {order.envelope_id}; its secret and receipt are kept in {place.folder}")
         with DepositClient(url, read_token(token, token_file), anchors=read_trust(trust)) as client:
