@@ -11,7 +11,8 @@ Left to others: fetching revocation data (vault.authorities), what a token or a 
 """
 
 import logging
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import lru_cache
@@ -19,7 +20,7 @@ from typing import TypeVar
 
 from asn1crypto import crl, ocsp, pem, x509
 from cryptography import x509 as pyca
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp as pyca_ocsp
@@ -151,10 +152,20 @@ def _require_readable(der: bytes) -> None:
     Only the fact is kept: asn1crypto's values read themselves lazily and are not for several threads.
     """
     require_der(der, limit=MAX_CERTIFICATE)
+    with _reading("a certificate"):  # by both libraries, to the last field: what is broken shows here, not later
+        _ = x509.Certificate.load(der, strict=True).native
+        _ = pyca.load_der_x509_certificate(der).public_key()
+
+
+@contextmanager
+def _reading(what: str) -> Iterator[None]:
+    """Whatever asn1crypto and cryptography trip over (they read lazily, and raise many kinds) means: cannot be read."""
     try:
-        _ = x509.Certificate.load(der, strict=True).native  # read to the last field: what is broken shows here
-    except (ValueError, TypeError, OverflowError) as error:
-        raise FormatError("not a certificate") from error
+        yield
+    except CryptoError:
+        raise
+    except Exception as error:
+        raise FormatError(f"{what} cannot be read") from error
 
 
 def certificate_name(certificate: x509.Certificate) -> str:
@@ -198,7 +209,7 @@ def make_anchor(der: bytes) -> Anchor:
     """An anchor from one certificate.
 
     Raises:
-        FormatError: the certificate is not self-signed.
+        FormatError: not a certificate, or not self-signed.
     """
     certificate = load_certificate(der)
     if not _issued(pyca.load_der_x509_certificate(der), by=pyca.load_der_x509_certificate(der)):
@@ -238,18 +249,19 @@ def chain_to_anchor(certificates: Sequence[bytes], *, anchors: Sequence[Anchor])
 
 def revocation_source(certificate: bytes, issuer: bytes) -> RevocationSource:
     """Where to ask for the state of a certificate, and the OCSP request to send there."""
-    leaf = load_certificate(certificate)
-    query = pyca_ocsp.OCSPRequestBuilder().add_certificate(
-        pyca.load_der_x509_certificate(certificate),
-        pyca.load_der_x509_certificate(issuer),
-        hashes.SHA1(),  # noqa: S303
-    )  # SHA-1 names the issuer here and protects nothing; RFC 5019 demands it of every responder
-    points = leaf.crl_distribution_points
-    return RevocationSource(
-        ask=query.build().public_bytes(Encoding.DER),
-        ocsp=tuple(dict.fromkeys(leaf.ocsp_urls)),
-        crl=tuple(dict.fromkeys(point.url for point in points if point.url is not None)),
-    )
+    leaf, _ = load_certificate(certificate), load_certificate(issuer)
+    with _reading("where a certificate's state is told"):
+        query = pyca_ocsp.OCSPRequestBuilder().add_certificate(
+            pyca.load_der_x509_certificate(certificate),
+            pyca.load_der_x509_certificate(issuer),
+            hashes.SHA1(),  # noqa: S303
+        )  # SHA-1 names the issuer here and protects nothing; RFC 5019 demands it of every responder
+        points = leaf.crl_distribution_points
+        return RevocationSource(
+            ask=query.build().public_bytes(Encoding.DER),
+            ocsp=tuple(dict.fromkeys(leaf.ocsp_urls)),
+            crl=tuple(dict.fromkeys(point.url for point in points if point.url is not None)),
+        )
 
 
 def spec_for(
@@ -288,7 +300,7 @@ def run_offline(judging: Coroutine[object, None, _Result]) -> _Result:
 
 
 def _knowledge(evidence: RevocationEvidence) -> LocalKnowledge:
-    try:
+    with _reading("revocation data"):
         answers = [ocsp.OCSPResponse.load(der, strict=True) for der in evidence.ocsps]
         lists = [crl.CertificateList.load(der, strict=True) for der in evidence.crls]
         return LocalKnowledge(
@@ -296,8 +308,6 @@ def _knowledge(evidence: RevocationEvidence) -> LocalKnowledge:
             known_crls=[CRLContainer(one) for one in lists],
             known_certs=[load_certificate(der) for der in evidence.certificates],
         )
-    except (ValueError, TypeError) as error:
-        raise FormatError("revocation data cannot be read") from error
 
 
 def _load_all(certificates: Iterable[bytes]) -> dict[bytes, pyca.Certificate]:
@@ -312,14 +322,15 @@ def _may_issue(leaf: pyca.Certificate, candidate: pyca.Certificate, *, trusted: 
     if trusted:
         return True
     try:
-        return candidate.extensions.get_extension_for_class(pyca.BasicConstraints).value.ca
-    except (pyca.ExtensionNotFound, ValueError):
+        with _reading("a certificate's extensions"):
+            return candidate.extensions.get_extension_for_class(pyca.BasicConstraints).value.ca
+    except FormatError:
         return False
 
 
 def _issued(leaf: pyca.Certificate, *, by: pyca.Certificate) -> bool:
     try:
         leaf.verify_directly_issued_by(by)
-    except (ValueError, TypeError, InvalidSignature):
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         return False
     return True

@@ -155,9 +155,7 @@ def token_of(response: bytes, request: TimeRequest) -> bytes:
         nonce = content["nonce"].native
         if nonce != request.nonce:
             raise TimestampError("the nonce is not the one that was sent")
-        _require_imprint(content, request.imprint)
-        if request.policy is not None:
-            _require_policy(content, (request.policy,))
+        _require_asked(content, request.imprint, () if request.policy is None else (request.policy,))
         return token
 
 
@@ -217,9 +215,7 @@ def judge_token(
         _require_der(token)
         signed, content = _signed_data(token), _content(token)
         # 2. What was asked for: imprint algorithm and value, policy.
-        _require_imprint(content, imprint)
-        if policies:
-            _require_policy(content, policies)
+        _require_asked(content, imprint, policies)
         # 3. The authority's right to give time, before pyHanko looks at the rest.
         at = _moment(content)
         authority = _authority(signed)
@@ -302,7 +298,18 @@ def _signed_data(token: bytes) -> cms.SignedData:
     signed = envelope["content"]
     if len(signed["signer_infos"]) != 1:
         raise TimestampError("a token has one signer")
+    _require_form(signed)
     return signed
+
+
+def _require_form(signed: cms.SignedData) -> None:
+    """What no signature covers says all the same what RFC 5652 §5.1, §5.3 demand."""
+    signer = signed["signer_infos"][0]
+    listed = {one["algorithm"].native for one in signed["digest_algorithms"]}
+    versions = (signed["version"].native, signer["version"].native)
+    demanded = ("v3", "v1" if signer["sid"].name == "issuer_and_serial_number" else "v3")
+    if versions != demanded or listed != {signer["digest_algorithm"]["algorithm"].native}:
+        raise TimestampError("the versions or the digest algorithm of a token are not those of its signature")
 
 
 def _authority(signed: cms.SignedData) -> x509.Certificate:
@@ -358,16 +365,14 @@ def _content(token: bytes) -> tsp.TSTInfo:
     return content
 
 
-def _require_imprint(content: tsp.TSTInfo, imprint: bytes) -> None:
+def _require_asked(content: tsp.TSTInfo, imprint: bytes, policies: Sequence[str]) -> None:
+    """Imprint algorithm and value, and one of the policies if any are given."""
     stamped = content["message_imprint"]
     if stamped["hash_algorithm"]["algorithm"].native != "sha256":
         raise TimestampError("the imprint is not made with SHA-256")
     if stamped["hashed_message"].native != imprint:
         raise TimestampError("the token is over something else")
-
-
-def _require_policy(content: tsp.TSTInfo, policies: Sequence[str]) -> None:
-    if content["policy"].native not in policies:
+    if policies and content["policy"].native not in policies:
         raise TimestampError(f"the authority's policy {content['policy'].native} is not allowed")
 
 

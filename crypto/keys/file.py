@@ -212,6 +212,10 @@ def open_key_file(data: bytes, passphrase: str) -> MasterKey:
 
 
 def _stretch(passphrase: str, salt: bytes, strength: Strength) -> bytearray:
+    try:
+        given = unicodedata.normalize("NFC", passphrase).encode("utf-8")
+    except UnicodeEncodeError as error:  # a terminal's undecodable bytes become lone surrogates
+        raise PassphraseError("the passphrase is not UTF-8") from error
     key = bytearray(KEY_SIZE)
     Argon2id(
         salt=salt,
@@ -219,5 +223,5 @@ def _stretch(passphrase: str, salt: bytes, strength: Strength) -> bytearray:
         iterations=strength.passes,
         lanes=strength.lanes,
         memory_cost=strength.memory_kib,
-    ).derive_into(unicodedata.normalize("NFC", passphrase).encode("utf-8"), key)
+    ).derive_into(given, key)
     return key
