@@ -53,9 +53,7 @@ def compose(settings: Settings, *, clock: Clock | None = None) -> Works:
     passphrase = read_passphrase(settings.passphrase_file)
     service_keys = load_service_keys(settings.keys, passphrase, origin=settings.origin)
     barrier = DiskBarrier(settings.embedded_store) if settings.embedded_store else OutsidePromise()
-    store = S3ObjectStore(
-        _access(settings, settings.objects), clock=clock.now, barrier=barrier, horizon=settings.lock_horizon
-    )
+    store = S3ObjectStore(objects_of(settings), clock=clock.now, barrier=barrier, horizon=settings.lock_horizon)
     key_store = S3KeyStore(_access(settings, settings.key_store), barrier=barrier)
     anchors = _anchors(settings)
     works = Works(
@@ -133,12 +131,18 @@ def read_passphrase(path: Path) -> str:
         ) from error
 
 
+def objects_of(settings: Settings) -> S3Access:
+    """The bucket of objects, as the vault enters it."""
+    return _access(settings, settings.objects)
+
+
 def _access(settings: Settings, bucket: BucketAccess) -> S3Access:
     return S3Access(
         endpoint=settings.s3_endpoint,
         bucket=bucket.bucket,
         access_key=bucket.access_key,
         secret_key=bucket.secret_key.get_secret_value(),
+        region=settings.s3_region,
         checksum=settings.store_checksum,
     )
 

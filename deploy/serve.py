@@ -4,6 +4,7 @@
 Rules
   1. They leave no core dump and let nobody read their memory (protocol 1, S1).
   2. Settings come from the environment alone; a promise that cannot be kept ends the process with a sentence.
+  3. What they log is what api.observing lets through, from the first line on.
 
 Left to others: starting and watching them (deploy.up), what they are made of (api.bootstrap).
 """
@@ -15,9 +16,10 @@ import sys
 
 from api import bootstrap, worker
 from api.app import create_app
+from api.observing import configure_logging
 from api.server import LOOPBACK, SWITCH_INTERVAL, make_server
 from crypto.errors import CryptoError
-from deploy.conformance import objects_of, require_conformance
+from deploy.conformance import require_conformance
 from deploy.errors import DeployError
 from vault.errors import VaultError
 from vault.settings import Settings
@@ -52,7 +54,7 @@ def keep_memory_flat() -> None:
 
 def serve_api(works: Works) -> None:
     """Try the store, then serve until a signal comes."""
-    require_conformance(objects_of(works.settings))
+    require_conformance(bootstrap.objects_of(works.settings))
     app = create_app(bootstrap.services(works))
     make_server(app, host=os.environ.get(HOST, LOOPBACK), port=int(os.environ.get(PORT, "0"))).run()
 
@@ -71,6 +73,7 @@ def main() -> None:
     """Serve what the first argument names."""
     keep_memory_private()
     keep_memory_flat()
+    configure_logging()
     serving = {"api": serve_api, "worker": run_worker}[sys.argv[1]]
     try:
         serving(bootstrap.compose(Settings()))

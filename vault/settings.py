@@ -53,6 +53,7 @@ class Settings(BaseSettings):
     database_url: SecretStr
     gate_database_url: SecretStr
     s3_endpoint: str
+    s3_region: str = "us-east-1"  # that requests are signed for; most stores that are not Amazon's do not care
     objects: BucketAccess
     key_store: BucketAccess
     embedded_store: Path | None = None  # the embedded store's directory: what `durable()` must flush

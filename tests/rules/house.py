@@ -19,7 +19,7 @@ DELETERS = (
     "retention/disposal.py",  # where objects and their keys die
     "vault/opening/",  # the opening seed that it made itself
     "vault/sweep.py",  # wraps that no row names
-    "deploy/conformance.py",  # what it put under check/
+    "deploy/conformance/",  # what it put under check/
     "deploy/embedded/stack.py",  # its canary
 )
 UNSEALERS = (

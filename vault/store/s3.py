@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
 
+REGION = "us-east-1"  # what stores without regions expect
 CONNECTIONS = 64  # at least uploaders × uploads
 CONNECT_PATIENCE = 5
 READ_PATIENCE = 60
@@ -52,7 +53,7 @@ class S3Access:
     bucket: str
     access_key: str
     secret_key: str = field(repr=False)
-    region: str = "us-east-1"
+    region: str = REGION
     checksum: str = "when_supported"  # or when_required, or md5 for old stores (storage.md 3.2)
 
 
@@ -70,12 +71,12 @@ def connect(access: S3Access) -> S3Client:
         region_name=access.region,
         config=Config(
             signature_version="s3v4",
-            s3={"addressing_style": "path", "payload_signing_enabled": not _is_loopback(access.endpoint)},
+            s3={"addressing_style": "path", "payload_signing_enabled": not is_loopback(access.endpoint)},
             retries={"mode": "standard", "max_attempts": TRIES},
             max_pool_connections=CONNECTIONS,
             connect_timeout=CONNECT_PATIENCE,
             read_timeout=READ_PATIENCE,
-            proxies={} if _is_loopback(access.endpoint) else None,
+            proxies={} if is_loopback(access.endpoint) else None,
             request_checksum_calculation=_checksum_mode(access.checksum),
             response_checksum_validation=_checksum_mode(access.checksum),
         ),
@@ -127,14 +128,14 @@ def _use_md5(params: dict[str, object], **_: object) -> None:
     params.pop("ChecksumAlgorithm", None)
     if isinstance(body := params.get("Body"), bytes | bytearray):
         digest = hashlib.md5(body, usedforsecurity=False).digest()
-        params["ContentMD5"] = base64.b64encode(digest).decode()
+        params.setdefault("ContentMD5", base64.b64encode(digest).decode())
 
 
 def _checksum_mode(checksum: str) -> Literal["when_supported", "when_required"]:
     return "when_supported" if checksum == "when_supported" else "when_required"
 
 
-def _is_loopback(endpoint: str) -> bool:
+def is_loopback(endpoint: str) -> bool:
     """There, signing the body over plain http would only be a third SHA-256 pass; the CRC32 stays."""
     host = urlsplit(endpoint).hostname or ""
     try:
