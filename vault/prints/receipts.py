@@ -80,31 +80,38 @@ def print_receipt(
     record = _deposit(checked)
     require_documents(record, documents, secret=secret)
     sheet = Sheet(checked.statement, checked.policy, language)
-    words, ruling, policy = sheet.words, checked.ruling, checked.judged_by
-    box = policy.box(record.box)
-    parts = (
-        *test_banner(ruling.level, words),
-        _verdict((words.in_time, words.late, words.review)[ruling.verdict - 1], ruling, words),
-        *_mentions(sheet, record, box=box, documents=documents, issued=ruling.committed_at),
-        *tokens_part(checked.tokens, words),
-        *secrecy_part(policy, box, level=ruling.level, since=ruling.committed_at, words=words),
-        *proved_part(
-            (
-                attested(words.proved_reception, policy, ruling.service.name),
-                *certified(checked.tokens, words),
-                fill(words.proved_list),
-            ),
-            words,
-        ),
-        *_identifiers(sheet, record, ruling.event),
-        *service_part(ruling.service, words),
-    )
+    words, issued = sheet.words, checked.ruling.committed_at
     attachments = (
         statement_file(checked.statement, words),
         _documents_file(record, documents, secret, words),
         Attachment(EVIDENCE_FILE, BINARY_TYPE, evidence.encode(), words.file_evidence),
     )
-    return sheet.set(words.receipt, at=ruling.committed_at, parts=parts, attachments=attachments)
+    return sheet.set(
+        words.receipt, at=issued, parts=_receipt_parts(sheet, checked, record, documents), attachments=attachments
+    )
+
+
+def _receipt_parts(
+    sheet: Sheet, checked: CheckedReceipt, record: DepositRecord, documents: Sequence[Document]
+) -> tuple[Part, ...]:
+    words, ruling, policy = sheet.words, checked.ruling, checked.judged_by
+    box = policy.box(record.box)
+    heads = (words.in_time, words.late, words.review)
+    proofs = (
+        attested(words.proved_reception, policy, ruling.service.name),
+        *certified(checked.tokens, words),
+        fill(words.proved_list),
+    )
+    return (
+        *test_banner(ruling.level, words),
+        _verdict(heads[ruling.verdict - 1], ruling, words),
+        *_mentions(sheet, record, box=box, documents=documents, issued=ruling.committed_at),
+        *tokens_part(checked.tokens, words),
+        *secrecy_part(policy, box, level=ruling.level, since=ruling.committed_at, words=words),
+        *proved_part(proofs, words),
+        *_identifiers(sheet, record, ruling.event),
+        *service_part(ruling.service, words),
+    )
 
 
 def print_withdrawal(checked: CheckedReceipt, evidence: ReceiptEvidence, *, language: Language) -> bytes:
@@ -117,38 +124,39 @@ def print_withdrawal(checked: CheckedReceipt, evidence: ReceiptEvidence, *, lang
     if not isinstance(record, WithdrawalRecord):
         raise KindError("a receipt is not printed as a withdrawal")
     sheet = Sheet(checked.statement, checked.policy, language)
-    words, box = sheet.words, checked.judged_by.box(record.box)
-    heads = (words.withdrawn, words.withdrawn_late, words.withdrawn_review)
-    parts = (
-        *test_banner(ruling.level, words),
-        _verdict(heads[ruling.verdict - 1], ruling, words),
-        Heading(words.mentions),
-        Facts(
-            (
-                (words.depositor, depositor(record.bidder)),
-                (words.buyer, buyer(checked.policy)),
-                (words.consultation, consultation(checked.policy, [box], words)),
-                (words.withdrawn_at, sheet.moment(record.last_byte_at, kind="strong")),
-                (words.deadline, sheet.moment(box.deadline)),
-                (words.withdrawn_envelope, (Value(envelope_name(record.envelope_id), "code"),)),
-            )
-        ),
-        *tokens_part(checked.tokens, words),
-        *proved_part(
-            (
-                attested(words.proved_withdrawal, checked.judged_by, ruling.service.name),
-                *certified(checked.tokens, words),
-            ),
-            words,
-        ),
-        *_identifiers(sheet, record, ruling.event),
-        *service_part(ruling.service, words),
-    )
+    words = sheet.words
     attachments = (
         statement_file(checked.statement, words),
         Attachment(EVIDENCE_FILE, BINARY_TYPE, evidence.encode(), words.file_evidence),
     )
+    parts = _withdrawal_parts(sheet, checked, record)
     return sheet.set(words.withdrawal, at=ruling.committed_at, parts=parts, attachments=attachments)
+
+
+def _withdrawal_parts(sheet: Sheet, checked: CheckedReceipt, record: WithdrawalRecord) -> tuple[Part, ...]:
+    words, ruling, box = sheet.words, checked.ruling, checked.judged_by.box(record.box)
+    heads = (words.withdrawn, words.withdrawn_late, words.withdrawn_review)
+    facts = Facts(
+        (
+            (words.depositor, depositor(record.bidder)),
+            (words.buyer, buyer(checked.policy)),
+            (words.consultation, consultation(checked.policy, [box], words)),
+            (words.withdrawn_at, sheet.moment(record.last_byte_at, kind="strong")),
+            (words.deadline, sheet.moment(box.deadline)),
+            (words.withdrawn_envelope, (Value(envelope_name(record.envelope_id), "code"),)),
+        )
+    )
+    said = attested(words.proved_withdrawal, checked.judged_by, ruling.service.name)
+    return (
+        *test_banner(ruling.level, words),
+        _verdict(heads[ruling.verdict - 1], ruling, words),
+        Heading(words.mentions),
+        facts,
+        *tokens_part(checked.tokens, words),
+        *proved_part((said, *certified(checked.tokens, words)), words),
+        *_identifiers(sheet, record, ruling.event),
+        *service_part(ruling.service, words),
+    )
 
 
 def print_registration(
@@ -175,24 +183,29 @@ def print_registration(
     if notice.kind is not Kind.REGISTRATION:
         raise KindError("not a registration notice")
     said = Registration.decode(notice.payload)
-    record = said.record
-    policy = in_force_for(notice, policies, record.policy_hash)
-    require_documents(record, documents, secret=secret)
+    policy = in_force_for(notice, policies, said.record.policy_hash)
+    require_documents(said.record, documents, secret=secret)
     sheet = Sheet(notice, policy, language)
     words = sheet.words
-    parts = (
-        Banner("plain", words.registered[0], fill(words.registered[1])),
-        *_mentions(sheet, record, box=policy.box(record.box), documents=documents),
-        *proved_part((attested(words.proved_registration, policy, said.service.name), fill(words.proved_list)), words),
-        *_identifiers(sheet, record, said.event),
-        *service_part(said.service, words),
-    )
     attachments = (
         statement_file(notice, words),
-        _documents_file(record, documents, secret, words),
+        _documents_file(said.record, documents, secret, words),
         *policy_files(policies, words),
     )
+    parts = _registration_parts(sheet, said, documents)
     return sheet.set(words.registration, at=said.at, parts=parts, attachments=attachments)
+
+
+def _registration_parts(sheet: Sheet, said: Registration, documents: Sequence[Document]) -> tuple[Part, ...]:
+    words, policy = sheet.words, sheet.policy
+    proofs = (attested(words.proved_registration, policy, said.service.name), fill(words.proved_list))
+    return (
+        Banner("plain", words.registered[0], fill(words.registered[1])),
+        *_mentions(sheet, said.record, box=policy.box(said.record.box), documents=documents),
+        *proved_part(proofs, words),
+        *_identifiers(sheet, said.record, said.event),
+        *service_part(said.service, words),
+    )
 
 
 def _deposit(checked: CheckedReceipt) -> DepositRecord:
