@@ -33,6 +33,7 @@ from vault.store import KeyStore
 from vault.store.names import key_name
 
 KEY_BYTES = 32
+EVERYBODY = "default"  # the platform under whose index key lies what belongs to none
 SERVICE_ROLES = {"root": Role.ROOT, "gate": Role.GATE, "statement": Role.STATEMENT, "journal": Role.JOURNAL}
 
 
@@ -137,6 +138,10 @@ class Keychain:
     def platform_facts(self, platform: str) -> bytes:
         """The key of hidden rows that belong to no procedure (a refused access, a token issued)."""
         return expand(self.index(platform), "facts")
+
+    def mirror(self) -> bytes:
+        """The key of the copies of rows (vault.mirror), of no procedure and no platform's rows."""
+        return expand(self.index(EVERYBODY), "mirror")
 
     def index(self, platform: str) -> bytes:
         """The platform's index key (kind 6), made at first use."""

@@ -328,3 +328,21 @@ class PrintRow(SQLModel, table=True):
     key: str
     version_id: str
     size: int = Field(sa_column=Column(BigInteger, nullable=False))
+
+
+class Unmirrored(SQLModel, table=True):
+    """A row that was written and has not been copied to the store since; its id counts all writes (vault.mirror)."""
+
+    __tablename__ = "unmirrored"
+    id: int | None = Field(default=None, sa_column=Column(BigInteger, Identity(), primary_key=True))
+    name: str
+    key: dict[str, str | int] = Field(sa_column=Column(JSONB, nullable=False))
+
+
+class MirrorRow(SQLModel, table=True):
+    """The one row that tells how many copies were begun, and up to which all are done."""
+
+    __tablename__ = "mirror"
+    id: int = Field(default=1, primary_key=True)
+    begun: int = Field(sa_column=Column(BigInteger, nullable=False))
+    done: int = Field(sa_column=Column(BigInteger, nullable=False))

@@ -3,9 +3,10 @@
 
 Rules
   1. One runs at a time (an advisory lock); rows get places in the order of their ids, among those it can see.
-  2. Order of durable writes: places ◆, tiles, checkpoint object (locked, if absent), checkpoint row ◆, publication.
+  2. Order of durable writes: places ◆, copy of the rows (vault.mirror), tiles, checkpoint object (locked, if absent),
+     checkpoint row ◆, publication.
   3. Killed between any two, the next run finishes the same batch: places and dummies are rows, so tiles come out alike.
-  4. Only growing sizes are signed; a checkpoint object ahead of the database means a rolled-back database.
+  4. Only growing sizes are signed; a checkpoint or a copy of rows ahead of the database means that it was rolled back.
   5. Each publication is padded with dummies to a multiple of 64, so that its size tells little.
 
 A tool: closing, opening and export publish before they rely on an entry; the worker publishes what is left.
@@ -19,6 +20,7 @@ from sqlmodel import col, select
 from crypto.checkpoint import Checkpoint, LogProof
 from crypto.events import BATCH, dummy_leaf
 from crypto.merkle import ReadTile, Tile, entry_bundle, grow, inclusion_proof, root_from_tiles
+from vault import mirror
 from vault.errors import NotReady, RolledBack, StoreConflict
 from vault.hidden import hide
 from vault.journal import STATE, TABLE, next_seq
@@ -55,6 +57,7 @@ def publish(works: Works) -> Head | None:
         while True:
             head = latest(guard)
             end = _place(works, head.size if head else 0)
+            mirror.write(works)
             if end == (head.size if head else 0):
                 return head
             _sign(works, start=head.size if head else 0, end=end)
@@ -98,6 +101,7 @@ def require_not_rolled_back(works: Works) -> None:
             f"the store holds a journal head of {newest} entries, the database knows {known}: it was restored from "
             "an older copy. Run `bidvault recover`, or restore the newer database."
         )
+    mirror.require_not_behind(works)
 
 
 def _placed(work: Work) -> int:

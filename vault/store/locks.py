@@ -15,6 +15,7 @@ from vault.errors import StoreRefused
 
 AFTER_DEADLINE = timedelta(days=90)
 AFTER_TEST_DEADLINE = timedelta(days=30)
+MIRRORED = timedelta(days=90)  # a backup is younger; what nobody can restore from needs no copies
 AFTER_ELIGIBLE = timedelta(days=60)
 HORIZON = timedelta(days=400)
 ROUNDING = timedelta(days=7)  # rounding up to Monday may add just under a week
@@ -36,6 +37,11 @@ def kept_lock(now: datetime, *, eligible: datetime | None = None) -> datetime:
 def evidence_lock(now: datetime) -> datetime:
     """Lock of tiles, checkpoints and statements."""
     return to_monday(now + HORIZON)
+
+
+def mirror_lock(now: datetime) -> datetime:
+    """Lock of a copy of rows: longer than any backup of the database is kept."""
+    return to_monday(now + MIRRORED)
 
 
 def to_monday(moment: datetime) -> datetime:

@@ -12,6 +12,7 @@ TILES = "tile/"
 TEXTS = "text/"
 PRINTS = "print/"
 CHECKS = "check/"
+MIRRORS = "mirror/"
 
 
 def object_name(object_id: bytes) -> str:
@@ -37,6 +38,11 @@ def key_id(name: str) -> bytes:
 def checkpoint_name(size: int) -> str:
     """Name of the signed checkpoint of a tree of `size` leaves; zero-filled, so the last by name is the largest."""
     return f"{CHECKPOINTS}{size:020d}"
+
+
+def mirror_name(number: int) -> str:
+    """Name of one copy of rows; zero-filled, so that names sort as numbers do."""
+    return f"{MIRRORS}{number:020d}"
 
 
 def tile_name(path: str) -> str:
