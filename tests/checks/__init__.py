@@ -2,7 +2,7 @@
 """`check_everything(works)`: what is stored is read anew, and everything that must hold of it is derived again.
 
 Rules
-  1. Nothing of the vault's own answers is trusted: journal, proofs, locks, keys and states follow from rows and objects.
+  1. No answer of the vault is trusted: journal, proofs, locks, keys and states follow from rows and objects.
   2. It holds after every step, and after every crash between two: what a killed process leaves behind is allowed, and
      said where it is.
   3. Nothing else is at work meanwhile. It reads every stored envelope once.

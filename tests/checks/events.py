@@ -50,7 +50,7 @@ def check(stored: Stored) -> Iterator[Finding]:
         if told[fact] != 1:
             word = "fact-not-told" if told[fact] == 0 else "fact-told-twice"
             yield Finding(word, f"{fact[0].value} of {fact[1].hex()[:16]}, {told[fact]} times")
-    for fact, _ in told.items():
+    for fact in told:
         if fact[0] in HAS_ROW and fact not in facts:
             yield Finding("entry-without-fact", f"{fact[0].value} of {fact[1].hex()[:16]}")
     yield from _withdrawals(stored)
@@ -136,6 +136,6 @@ def _withdrawals(stored: Stored) -> Iterator[Finding]:
     for fact in facts:
         if told[fact] != 1:
             yield Finding("fact-not-told" if told[fact] == 0 else "fact-told-twice", f"withdrawal of {fact[1].hex()}")
-    for fact, _ in told.items():
+    for fact in told:
         if fact not in facts:
             yield Finding("entry-without-fact", f"withdrawal of {fact[1].hex()}")

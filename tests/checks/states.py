@@ -6,8 +6,8 @@ Rules
   2. The gate remembers what the vault says it accepted, byte for byte, and no other closing.
   3. A closing lists exactly what stood when its entry was made: of each bidder's envelopes in time, not withdrawn, the
      last; in the order of the journal. What it left out for a later one is superseded.
-  4. An envelope's state fits its verdict, its withdrawal and its list; its clear columns are filled exactly when its box
-     is closed.
+  4. An envelope's state fits its verdict, its withdrawal and its list; its clear columns are filled exactly when
+     its box is closed.
   5. A bidder's ledger names exactly that bidder's envelopes in the box, in order.
   6. Each envelope's object was stored by exactly one attempt, which is done.
 """
@@ -17,14 +17,14 @@ from dataclasses import replace
 from uuid import UUID
 
 from crypto.closings import Closing, Decision, EnvelopeList
-from crypto.deposit import Verdict, Withdrawal
+from crypto.deposit import DepositRecord, Verdict
 from crypto.events import EventKind
 from crypto.statement import Kind, parse_note
 from tests.checks.stored import Finding, Stored
 from vault import envelopes, receiving
 from vault.attempts import NO_OBJECT
 from vault.envelopes import PUBLIC_AFTER, Kept
-from vault.lifecycle import BoxState, EnvelopeState, standing, superseded
+from vault.lifecycle import BoxState, EnvelopeState, Held, standing, superseded
 from vault.models import AttemptState, BoxRow, ClosingRow, OpeningRow, OpeningState
 from vault.opening import due
 from vault.sweep import ABANDONED
@@ -118,7 +118,7 @@ def _stood(stored: Stored, row: ClosingRow) -> list[UUID]:
     return [one.envelope_id for one in standing(_held_before(stored, box, row))]
 
 
-def _held_before(stored: Stored, box: BoxRow, row: ClosingRow) -> list[envelopes.Held]:
+def _held_before(stored: Stored, box: BoxRow, row: ClosingRow) -> list[Held]:
     """The box's envelopes as they were when the closing's entry was made."""
     closed = _seq(stored, EventKind.BOX_CLOSED, row.id)
     held = []
@@ -132,7 +132,7 @@ def _held_before(stored: Stored, box: BoxRow, row: ClosingRow) -> list[envelopes
 
 def _ruled_before(stored: Stored, kept: Kept, closed: int) -> bool:
     """Whether the envelope had its verdict when the closing was made."""
-    record = receiving.DepositRecord.decode(kept.facts.record)
+    record = DepositRecord.decode(kept.facts.record)
     sealed = _seq(stored, EventKind.ENVELOPE_SEALED, record.imprint)
     return 0 < sealed < closed
 
@@ -199,7 +199,7 @@ def _clear_columns(stored: Stored, kept: Kept) -> Iterator[Finding]:
 
 def _superseded(stored: Stored, kept: Kept) -> Iterator[Finding]:
     box = stored.box_of(kept)
-    closing = box and stored.main_closing(box)
+    closing = None if box is None else stored.main_closing(box)
     if box is None or closing is None:
         if kept.state is EnvelopeState.SUPERSEDED:
             yield Finding("superseded-before-the-closing", str(kept.id))

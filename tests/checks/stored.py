@@ -153,7 +153,7 @@ def read(works: Works) -> Stored:
         session = work.session
         procedures = {row.id: row for row in _all(session, Procedure)}
         keys = _keys(works, list(procedures.values()), findings)
-        stored = Stored(
+        return Stored(
             works=works,
             procedures=procedures,
             policy_rows=_all(session, PolicyRow),
@@ -175,7 +175,6 @@ def read(works: Works) -> Stored:
             keys=frozenset(works.key_store.list("")),
             findings=findings,
         )
-    return stored
 
 
 Keys = Mapping[UUID | str, bytes]  # of procedures, and of platforms for what belongs to no procedure

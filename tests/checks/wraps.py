@@ -2,7 +2,7 @@
 """The key store: every row's key is there and opens, and no key is there without a reason.
 
 Rules
-  1. Each envelope's object key unwraps; each procedure has its key and its gate seed, which is that of its policy's card.
+  1. Each envelope's object key unwraps; each procedure has its key and its gate seed, that of its policy's card.
   2. An opening under way has its seed, and it is that of its public key; a minuted one has none left.
   3. Once keyed, each envelope that is keyed or opened has a file key that fits its body. An envelope whose box is not
      being opened has none: a file key there would open a bid early.
