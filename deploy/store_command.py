@@ -26,13 +26,19 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from deploy.clock import reference
-from deploy.conformance import CHECKS, Finding, Outcome, Run, Store, check, require_answer
+from deploy.conformance import CHECKS, Finding, Manner, Outcome, Run, Store, check, require_answer
 from deploy.embedded.weed_files import access_key as embedded_access_key
 from deploy.errors import StoreUnfit
 from vault.settings import Authority, BucketAccess
 from vault.store.s3 import REGION, S3Access
 
-STYLES = {Outcome.KEPT: "green", Outcome.NOT_KEPT: "red", Outcome.NOT_TRIED: "yellow", Outcome.MEASURED: "cyan"}
+STYLES = {
+    Outcome.KEPT: "green",
+    Outcome.NOT_KEPT: "red",
+    Outcome.NOT_TRIED: "yellow",
+    Outcome.NOT_NEEDED: "dim",
+    Outcome.MEASURED: "cyan",
+}
 PROMISE = "Durability is the store's promise"
 EMBEDDED = "Durability is ours: the vault flushes this store's disk before it acknowledges anything."
 
@@ -76,6 +82,7 @@ def store() -> None:
 
 @app.command("check")
 def check_store(  # noqa: PLR0913, PLR0917 - options of a command
+    ctx: typer.Context,
     endpoint: Annotated[str | None, typer.Option(help="Address of the store; else that of the settings.")] = None,
     bucket: Annotated[str | None, typer.Option(help="Bucket of objects; it must have Object Lock.")] = None,
     region: Annotated[str | None, typer.Option(help="Region that requests are signed for.")] = None,
@@ -107,7 +114,8 @@ def check_store(  # noqa: PLR0913, PLR0917 - options of a command
         tried,
         access=replace(tried.access, region=region or settings.s3_region, checksum=checksum or settings.store_checksum),
     )
-    run = Run(tried, reference=reference(settings.authorities))
+    manner = ctx.obj if isinstance(ctx.obj, Manner) else Manner()  # whoever calls us from a program may wait less
+    run = Run(tried, manner, reference(settings.authorities))
     try:
         require_answer(run)
     except StoreUnfit as error:

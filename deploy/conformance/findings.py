@@ -27,6 +27,7 @@ class Outcome(StrEnum):
     KEPT = "kept"
     NOT_KEPT = "not kept"
     NOT_TRIED = "not tried"
+    NOT_NEEDED = "not needed"
     MEASURED = "measured"
 
 
@@ -68,8 +69,13 @@ def kept_if(fact: bool, says: str) -> Answer:  # noqa: FBT001 - it reads as a se
 
 
 def not_tried(why: str) -> Answer:
-    """There is nothing here to try it on, or with."""
+    """Something to try it with is missing."""
     return Answer(Outcome.NOT_TRIED, why)
+
+
+def not_needed(why: str) -> Answer:
+    """Nothing here relies on it."""
+    return Answer(Outcome.NOT_NEEDED, why)
 
 
 def measured(says: str) -> Answer:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
-from deploy.conformance.findings import Answer, kept_if, measured, not_tried
+from deploy.conformance.findings import Answer, kept_if, measured, not_needed, not_tried
 from deploy.conformance.run import FORBIDDEN, OK, Run, answered, status, statuses
 from deploy.embedded.doors import closed_doors
 from vault.store.s3 import connect, is_loopback
@@ -71,7 +71,7 @@ def ranges_are_exact(run: Run) -> Answer:
 
 def direct_upload(_run: Run) -> Answer:
     """Check 24."""
-    return not_tried("direct upload to the store is not offered, so no part is ever presigned")
+    return not_needed("direct upload to the store is not offered, so no part is ever presigned")
 
 
 def clock_is_right(run: Run) -> Answer:
@@ -149,7 +149,7 @@ def _small(run: Run) -> str:
 def side_doors(run: Run) -> Answer:
     """Check 30."""
     if run.store.embedded is None:
-        return not_tried("an outside store: its operator answers for other ways in")
+        return not_needed("an outside store: its operator answers for other ways in")
     tried = closed_doors(run.store.embedded.parent, bucket=run.bucket)
     open_ones = [door.says for door in tried if not door.is_closed]
     return kept_if(not open_ones, f"{len(tried)} tried; " + ("; ".join(open_ones) or "all closed"))
