@@ -20,7 +20,6 @@ from crypto.events import EventKind
 from vault import journal
 from vault.envelopes import Addressed
 from vault.hidden import hide, reveal
-from vault.journal import Place
 from vault.models import Attempt, AttemptState
 from vault.rows import AttemptFacts
 from vault.work import Work, Works
@@ -73,13 +72,6 @@ def refuse(works: Works, work: Work, begun: Begun, *, box: Addressed, code: str)
     """End an attempt as refused, with its entry `deposit.refused`."""
     if end(works, work, begun, state=AttemptState.FAILED, outcome=code):
         _tell(works, work, begun, box=box, kind=EventKind.DEPOSIT_REFUSED, data=code.encode())
-
-
-def refuse_access(works: Works, work: Work, *, platform: str, wanted: bytes) -> None:
-    """Write `access.refused` for something that is not there for this platform, whatever the reason."""
-    place = Place(platform)
-    told = journal.event(EventKind.ACCESS_REFUSED, at=work.now, place=place, subject=sha256(wanted))
-    journal.append(works, work, told, place=place)
 
 
 def end(works: Works, work: Work, begun: Begun, *, state: AttemptState, outcome: str = "") -> bool:

@@ -96,11 +96,11 @@ def read(works: Works, row: JournalRow, *, procedure: UUID) -> JournalFacts:
     return JournalFacts.decode(reveal(key, row.facts, table=TABLE, row_id=row.seq, state=STATE))
 
 
-def refuse_by_gate(works: Works, error: CryptoError, *, place: Place) -> None:
+def refuse_by_gate(works: Works, error: CryptoError, *, place: Place, subject: bytes = b"") -> None:
     """Journal a refusal of the gate, in a transaction of its own: nothing else was written (protocol §6)."""
     with works.open() as work:
-        subject = sha256(error.code.encode())
-        refused = event(EventKind.GATE_REFUSED, at=work.now, place=place, subject=subject, data=error.code.encode())
+        about = subject or sha256(error.code.encode())
+        refused = event(EventKind.GATE_REFUSED, at=work.now, place=place, subject=about, data=error.code.encode())
         append(works, work, refused, place=place)
 
 

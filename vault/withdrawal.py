@@ -17,10 +17,10 @@ from uuid import UUID
 from crypto.deposit import Verdict, Withdrawal, WithdrawalRecord
 from crypto.events import EventKind
 from crypto.statement import Kind
-from vault import attempts, envelopes, journal, receiving
+from vault import envelopes, journal, receiving, refusals
 from vault.authorities import Stamp
 from vault.envelopes import Addressed, Depositor, Kept, Wanted
-from vault.errors import NotFound, WrongState
+from vault.errors import WrongState
 from vault.lifecycle import BoxTimes, EnvelopeState, Judgement, ProcedureState, judge, withdrawn_with
 from vault.receiving import Acknowledgement
 from vault.work import Work, Works
@@ -37,10 +37,8 @@ def withdraw(works: Works, depositor: Depositor, envelope_id: UUID, *, procedure
     asked_at, wanted = works.clock.now(), Wanted(depositor, procedure, lot, envelope_id)
     with works.open() as work:
         found = envelopes.find_own(works, work, wanted)
-        if found is None:
-            _refuse(works, work, wanted)
     if found is None:
-        raise NotFound
+        raise refusals.not_there(works, depositor.platform, procedure.bytes + envelope_id.bytes)
     kept, box = found
     if kept.facts.withdrawal:
         return _acknowledge(works, kept)
@@ -103,11 +101,6 @@ def _tell(
     kind = EventKind.ENVELOPE_WITHDRAWN
     told = journal.event(kind, at=work.now, place=place, subject=record.imprint, data=data)
     return journal.append(works, work, told, place=place)
-
-
-def _refuse(works: Works, work: Work, wanted: Wanted) -> None:
-    asked = wanted.procedure.bytes + wanted.envelope_id.bytes
-    attempts.refuse_access(works, work, platform=wanted.depositor.platform, wanted=asked)
 
 
 def _locked(works: Works, work: Work, envelope_id: UUID, box: Addressed) -> Kept:

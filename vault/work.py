@@ -15,17 +15,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlmodel import Session
 
 from vault.errors import DatabaseUnavailable
 from vault.settings import Settings
 from vault.store import KeyStore, ObjectStore
+from vault.tally import Tally
 
 if TYPE_CHECKING:
     from vault.authorities import TimeAuthorities
@@ -69,6 +71,7 @@ class Works:
     service_keys: ServiceKeys
     authorities: TimeAuthorities
     gate: Gate
+    refusals: Tally = field(default_factory=Tally)
 
     @contextmanager
     def open(self) -> Iterator[Work]:
@@ -82,7 +85,7 @@ class Works:
             try:
                 yield Work(session=session, now=self.clock.now())
                 session.commit()
-            except (OperationalError, InterfaceError) as error:
+            except (OperationalError, InterfaceError, NoConnectionFree) as error:
                 raise DatabaseUnavailable("the database does not answer") from error
             except DBAPIError as error:
                 if error.connection_invalidated:
@@ -111,18 +114,29 @@ class Work:
 
 BOX_LOCKS = 0x62780001  # advisory lock spaces: arbitrary, distinct
 NAMED_LOCKS = 0x62780002
+PATIENCE = timedelta(seconds=60)  # a database that does not answer is told as such, and holds no request for ever
+CONNECT_SECONDS = 5
 
 
-def connect(url: str, *, pool_size: int = 8) -> Engine:
+def connect(url: str, *, pool_size: int = 8, patience: timedelta = PATIENCE) -> Engine:
     """An engine for one role; connections are checked before use, so that a restarted database is found again.
 
-    An error of the database never carries the values of its statement: whoever prints it prints no bidder and no key.
+    Args:
+        url: where, as whom.
+        pool_size: connections kept; eight more are opened under load.
+        patience: for one statement, locks included, and for a free connection; a line that takes nothing is cut then.
     """
+    millis = int(patience / timedelta(milliseconds=1))
     return create_engine(
         url,
         pool_size=pool_size,
         max_overflow=8,
         pool_pre_ping=True,
+        pool_timeout=patience.total_seconds(),
         isolation_level="READ COMMITTED",
-        hide_parameters=True,
+        connect_args={
+            "connect_timeout": CONNECT_SECONDS,
+            "tcp_user_timeout": millis,
+            "options": f"-c statement_timeout={millis}",
+        },
     )

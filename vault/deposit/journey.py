@@ -18,7 +18,7 @@ from uuid import UUID, uuid4
 from crypto.encoding import from_millis
 from crypto.header import EnvelopeKind
 from crypto.sealing import EnvelopeSealer
-from vault import attempts, envelopes, receiving
+from vault import attempts, envelopes, receiving, refusals
 from vault.attempts import Begun, Target
 from vault.deposit import pipeline
 from vault.deposit.announcement import Body, DepositRequest, require_request
@@ -60,6 +60,7 @@ def deposit(works: Works, request: DepositRequest, body: Body) -> Acknowledgemen
     except Exception as error:
         with works.open() as work:
             attempts.refuse_at_once(works, work, box, target=_target(request), code=code_of(error))
+        refusals.told(error)
         raise
     if there is not None:
         return _repeat(works, request, body, box=box, there=there)
@@ -79,6 +80,7 @@ def deposit(works: Works, request: DepositRequest, body: Body) -> Acknowledgemen
     except Exception as error:
         with works.open() as work:
             attempts.refuse(works, work, attempt, box=box, code=code_of(error))
+        refusals.told(error)
         raise
 
 
@@ -100,11 +102,9 @@ def _address(works: Works, request: DepositRequest) -> Addressed:
     try:
         with works.open() as work:
             return envelopes.address(work, request.platform, request.procedure, lot=request.lot, part=request.part)
-    except NotFound:
-        with works.open() as work:
-            wanted = request.procedure.bytes + request.envelope_id.bytes
-            attempts.refuse_access(works, work, platform=request.platform, wanted=wanted)
-        raise
+    except NotFound as error:
+        wanted = request.procedure.bytes + request.envelope_id.bytes
+        raise refusals.not_there(works, request.platform, wanted) from error
 
 
 def _require_acceptable(works: Works, request: DepositRequest, box: Addressed) -> Kept | None:
@@ -165,6 +165,7 @@ def _repeat(works: Works, request: DepositRequest, body: Body, *, box: Addressed
     except Exception as error:
         with works.open() as work:
             attempts.refuse(works, work, attempt, box=box, code=code_of(error))
+        refusals.told(error)
         raise
     with works.open() as work:
         attempts.end(works, work, attempt, state=AttemptState.DONE, outcome="repeated")

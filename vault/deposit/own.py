@@ -18,7 +18,7 @@ from crypto.deposit import DepositRecord, Receipt
 from crypto.events import leaf_data
 from crypto.policy import Part
 from crypto.statement import Kind
-from vault import attempts, envelopes, receiving
+from vault import envelopes, receiving, refusals
 from vault.envelopes import Addressed, Kept, Wanted
 from vault.errors import NotFound
 from vault.lifecycle import EnvelopeState
@@ -98,10 +98,7 @@ def _require(works: Works, wanted: Wanted, found: tuple[Kept, Addressed] | None)
     """What was found, or rule 1."""
     if found is not None:
         return found
-    with works.open() as work:
-        asked = wanted.procedure.bytes + wanted.envelope_id.bytes
-        attempts.refuse_access(works, work, platform=wanted.depositor.platform, wanted=asked)
-    raise NotFound
+    raise refusals.not_there(works, wanted.depositor.platform, wanted.procedure.bytes + wanted.envelope_id.bytes)
 
 
 def _place_of(work: Work, kept: Kept, box: Addressed) -> int | None:

@@ -16,15 +16,13 @@ from uuid import UUID
 from sqlmodel import col, select
 
 from crypto.errors import CryptoError
-from crypto.events import EventKind
 from crypto.policy import Card, Policy, Role
-from vault import journal
+from vault import refusals
 from vault.errors import CallerError, NotFound, NotReady
 from vault.journal import Place
 from vault.models import BoxRow, Canary, HolderAct, PolicyRow, PolicyState, Procedure
 from vault.work import Work, Works
 
-NO_SUBJECT = bytes(32)
 Refused = TypeVar("Refused", bound=CryptoError | CallerError)
 
 
@@ -58,7 +56,7 @@ def require_buyer(works: Works, procedure_id: UUID, caller: Caller) -> Procedure
         procedure = _on_platform(work, procedure_id, caller, is_locked=False)
         if caller.organisation == procedure.siret:
             return procedure
-    raise refusal(works, procedure, EventKind.ACCESS_REFUSED, NotFound())
+    raise refused(works, procedure, caller, NotFound())
 
 
 def require_custodian(works: Works, procedure_id: UUID, caller: Caller) -> Procedure:
@@ -67,7 +65,7 @@ def require_custodian(works: Works, procedure_id: UUID, caller: Caller) -> Proce
         procedure = _on_platform(work, procedure_id, caller, is_locked=False)
         if cards_of(latest_policy(work, procedure.id)[1], caller):
             return procedure
-    raise refusal(works, procedure, EventKind.ACCESS_REFUSED, NotFound())
+    raise refused(works, procedure, caller, NotFound())
 
 
 def of_buyer(work: Work, caller: Caller) -> list[Procedure]:
@@ -89,15 +87,13 @@ def lock_procedure(work: Work, procedure_id: UUID, caller: Caller) -> Procedure:
     return _on_platform(work, procedure_id, caller, is_locked=True)
 
 
-def refusal(
-    works: Works, procedure: Procedure, kind: EventKind, error: Refused, *, subject: bytes = NO_SUBJECT
+def refused(
+    works: Works, procedure: Procedure, caller: Caller, error: Refused, *, subject: bytes = refusals.NO_SUBJECT
 ) -> Refused:
-    """Journal a refusal by its word, in a transaction of its own, and give it back to be raised."""
-    place = place_of(procedure)
-    with works.open() as work:
-        event = journal.event(kind, at=work.now, place=place, subject=subject, data=error.code.encode())
-        journal.append(works, work, event, place=place)
-    return error
+    """Journal that this caller was refused, by the error's word, and give the error back to be raised."""
+    who = f"{caller.platform}/{caller.subject}"
+    refusals.tell(works, refusals.Refusal(who, error.code, place_of(procedure), subject))
+    return refusals.told(error)
 
 
 def cards_of(policy: Policy, caller: Caller) -> tuple[Card, ...]:

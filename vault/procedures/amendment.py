@@ -68,7 +68,7 @@ def amend(works: Works, caller: Caller, procedure_id: UUID, change: Change) -> P
     try:
         return _prepare(works, caller, procedure_id, change)
     except CryptoError as error:
-        raise access.refusal(works, procedure, EventKind.ACCESS_REFUSED, error) from None
+        raise access.refused(works, procedure, caller, error) from None
 
 
 def enact(works: Works, procedure_id: UUID) -> Policy:

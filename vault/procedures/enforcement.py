@@ -12,9 +12,9 @@ from contextlib import suppress
 
 from crypto.encoding import sha256
 from crypto.errors import CryptoError
-from crypto.events import EventKind
 from crypto.policy import Policy, require_in_force
 from crypto.statement import Kind, Statement, parse_note
+from vault import journal
 from vault.errors import StoreConflict
 from vault.models import PolicyRow, Procedure
 from vault.procedures import access
@@ -39,7 +39,8 @@ def put_in_force(works: Works, procedure: Procedure, statement: Statement) -> St
     try:
         accepted = works.gate.accept_policy(statement.note)
     except CryptoError as error:
-        raise access.refusal(works, procedure, EventKind.GATE_REFUSED, error, subject=statement.id) from None
+        journal.refuse_by_gate(works, error, place=access.place_of(procedure), subject=statement.id)
+        raise
     signed = statement.with_signatures(accepted.signatures).signed_by(works.service_keys.statement)
     require_in_force(signed)
     keep_text(works, signed.note)

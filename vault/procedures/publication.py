@@ -77,7 +77,7 @@ def confirm(works: Works, caller: Caller, procedure_id: UUID, *, printed: bytes)
                 acts[card.kid].confirmed_at = acts[card.kid].confirmed_at or work.now
             return
     fraud = NoticeDiffers("the notice names another policy than the one that was rehearsed and signed")
-    raise access.refusal(works, procedure, EventKind.ACCESS_REFUSED, fraud, subject=policy.hash)
+    raise access.refused(works, procedure, caller, fraud, subject=policy.hash)
 
 
 def _require_everyone(work: Work, row: PolicyRow, policy: Policy) -> None:

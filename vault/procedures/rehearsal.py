@@ -40,7 +40,7 @@ def rehearse(works: Works, caller: Caller, procedure_id: UUID, *, epoch: int, no
     try:
         return _take_rehearsal(works, caller, procedure_id, epoch=epoch, note=note)
     except CryptoError as error:
-        raise access.refusal(works, procedure, EventKind.ACCESS_REFUSED, error) from None
+        raise access.refused(works, procedure, caller, error) from None
 
 
 def sign(works: Works, caller: Caller, procedure_id: UUID, *, epoch: int, note: bytes) -> Policy:
@@ -57,7 +57,7 @@ def sign(works: Works, caller: Caller, procedure_id: UUID, *, epoch: int, note: 
     try:
         policy = _take_signature(works, caller, procedure_id, epoch=epoch, note=note)
     except CryptoError as error:
-        raise access.refusal(works, procedure, EventKind.ACCESS_REFUSED, error) from None
+        raise access.refused(works, procedure, caller, error) from None
     if epoch:
         with suppress(NotReady):  # others have to sign too
             enact(works, procedure_id)
