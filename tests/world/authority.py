@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from crypto.certificates import RevocationEvidence
 from crypto.timestamp import VerifiedTimestamp, judge_token
 from tests.world import pki
+from tests.world.store import Watch
 from vault.authorities import Authority, TimeAuthorities
 from vault.errors import AuthorityUnavailable
 
@@ -130,6 +131,9 @@ class SimulatedLine:
 
     authorities: tuple[SimulatedAuthority, ...]
     is_cut: bool = False
+    watch: Watch | None = (
+        None  # told of every token before it is asked for and when it is there; what it raises, goes on
+    )
 
     def exchange(self, address: str, body: bytes | None, *, media_type: str, patience: timedelta) -> bytes:
         """See vault.authorities.Line."""
@@ -141,10 +145,18 @@ class SimulatedLine:
         if authority is not None and "/tsa/" in address and body is not None:
             if authority.silent or authority.slow_by > patience:
                 raise AuthorityUnavailable((f"{address}: no answer in time",))
-            return authority.answer(body)
+            return self._answer(authority, body)
         if authority is not None and authority.revocation_silent:
             raise AuthorityUnavailable((f"{address}: no answer in time",))
         return pki.answer_address(address, body, at=authority.now if authority else self.authorities[0].clock())
+
+    def _answer(self, authority: SimulatedAuthority, body: bytes) -> bytes:
+        if self.watch is None:
+            return authority.answer(body)
+        self.watch(f"token {authority.which}", is_done=False)
+        answer = authority.answer(body)
+        self.watch(f"token {authority.which}", is_done=True)
+        return answer
 
 
 @dataclass

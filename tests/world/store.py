@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Self
+from typing import Protocol, Self
 from uuid import uuid4
 
 from vault.errors import ObjectMissing, StoreConflict, StoreFull, StoreRefused, StoreUnavailable
@@ -29,24 +29,38 @@ class _Kept:
     stored_at: datetime
 
 
+class Watch(Protocol):
+    """Is told what a store is asked to do."""
+
+    def __call__(self, what: str, *, is_done: bool) -> None: ...
+
+
 @dataclass
 class Faults:
-    """Which operations are to fail, how often, and whether they take effect all the same."""
+    """Which operations are to fail, how often, and whether they take effect all the same.
+
+    `watch` is told of every operation before and after it takes effect, as `put o/…`; what it raises goes through.
+    """
 
     lost: Counter[str] = field(default_factory=Counter)
     persisted: Counter[str] = field(default_factory=Counter)
+    watch: Watch | None = None
 
     def fail(self, operation: str, *, times: int = 1, is_persisted: bool = False) -> None:
         """Make the next calls of an operation fail."""
         (self.persisted if is_persisted else self.lost)[operation] += times
 
-    def before(self, operation: str) -> None:
+    def before(self, operation: str, name: str = "") -> None:
         """Fail where nothing happened yet."""
         self._strike(self.lost, operation)
+        if self.watch is not None:
+            self.watch(f"{operation} {name}", is_done=False)
 
-    def after(self, operation: str) -> None:
+    def after(self, operation: str, name: str = "") -> None:
         """Fail where everything happened already."""
         self._strike(self.persisted, operation)
+        if self.watch is not None:
+            self.watch(f"{operation} {name}", is_done=True)
 
     @staticmethod
     def _strike(faults: Counter[str], operation: str) -> None:
@@ -77,20 +91,20 @@ class MemoryObjectStore(Faults):
     ) -> StoredObject:
         """Add a version, failing as told."""
         lock = self._lock(lock_until)
-        self.before(operation)
+        self.before(operation, key)
         if if_absent and self.versions.get(key):
             raise StoreConflict(f"{key} is there already")
         kept = _Kept(uuid4().hex, bytes(data), lock, self._clock())
         self.versions.setdefault(key, []).append(kept)
-        self.after(operation)
+        self.after(operation, key)
         return StoredObject(key, kept.version_id, len(kept.data))
 
     def get_range(self, key: str, version_id: str, *, offset: int, size: int) -> bytes:
-        self.before("get")
+        self.before("get", key)
         return self._find(key, version_id).data[offset : offset + size]
 
     def stream(self, key: str, version_id: str) -> Iterator[bytes]:
-        self.before("get")
+        self.before("get", key)
         data = self._find(key, version_id).data
         for offset in range(0, len(data), PIECE):
             yield data[offset : offset + PIECE]
@@ -107,11 +121,11 @@ class MemoryObjectStore(Faults):
 
     def extend_lock(self, key: str, version_id: str, *, lock_until: datetime) -> datetime:
         wanted = self._lock(lock_until)
-        self.before("extend")
+        self.before("extend", key)
         kept = self._find(key, version_id)
         longer = replace(kept, lock_until=max(wanted, kept.lock_until))
         self.versions[key][self.versions[key].index(kept)] = longer
-        self.after("extend")
+        self.after("extend", key)
         return longer.lock_until
 
     def list_versions(self, prefix: str) -> Iterator[StoredVersion]:
@@ -144,6 +158,7 @@ class MemoryObjectStore(Faults):
     def durable(self) -> None:
         self.before("durable")
         self._flushed = {key: list(kept) for key, kept in self.versions.items()}
+        self.after("durable")
 
     def lose_power(self) -> None:
         """Forget what was acknowledged and not flushed, and every upload under way."""
@@ -213,7 +228,9 @@ class MemoryUpload:
         return self
 
     def __exit__(self, *details: object) -> None:
-        if not self._is_done:
+        error = details[1]
+        is_killed = error is not None and not isinstance(error, Exception)  # a killed process aborts nothing
+        if not self._is_done and not is_killed:
             self.abort()
 
     def _require_alive(self) -> None:
@@ -236,21 +253,21 @@ class MemoryKeyStore(Faults):
         self._flushed: dict[str, bytes] = {}
 
     def put_if_absent(self, name: str, wrapped: bytes) -> None:
-        self.before("put")
+        self.before("put", name)
         if self.keys.setdefault(name, bytes(wrapped)) != wrapped:
             raise StoreConflict(f"{name} is there already")
-        self.after("put")
+        self.after("put", name)
 
     def get(self, name: str) -> bytes:
-        self.before("get")
+        self.before("get", name)
         if name not in self.keys:
             raise ObjectMissing(name)
         return self.keys[name]
 
     def delete(self, name: str) -> None:
-        self.before("delete")
+        self.before("delete", name)
         self.keys.pop(name, None)
-        self.after("delete")
+        self.after("delete", name)
 
     def list(self, prefix: str) -> Iterator[str]:
         self.before("list")
@@ -259,6 +276,7 @@ class MemoryKeyStore(Faults):
     def durable(self) -> None:
         self.before("durable")
         self._flushed = dict(self.keys)
+        self.after("durable")
 
     def lose_power(self) -> None:
         """Forget what was acknowledged and not flushed."""
