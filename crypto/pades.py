@@ -22,6 +22,7 @@ from asn1crypto import cms, ocsp
 from asn1crypto import crl as asn1_crl
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
 from cryptography.hazmat.primitives.hashes import SHA256
+from pyhanko.pdf_utils.decode_limits import DecodeLimits, DocumentDecodeBudget, StreamDecodeLimits
 from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, StreamObject
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
@@ -66,6 +67,10 @@ MAX_ATTACHED = 48 * 1024 * 1024  # bytes of all attachments together
 FIELD = "Seal"
 RESERVED = 48 * 1024  # hexadecimal digits kept for the signature: 24 KiB; qualified tokens are below 10 KB
 _TREE_DEPTH = 16
+_INFLATED = DecodeLimits(  # a small file does not become a large one: digests and base64 hardly compress
+    per_stream=StreamDecodeLimits(max_ratio=100, max_output_size=MAX_ATTACHED),
+    document_budget=DocumentDecodeBudget(base_allowance=16 * 1024 * 1024, max_ratio=20),
+)
 _SEAL_USAGE = KeyUsageConstraints(key_usage={"non_repudiation", "digital_signature"}, match_all_key_usages=False)
 _CHECKED = object()
 
@@ -304,7 +309,7 @@ def _read(pdf: bytes) -> PdfFileReader:
     if len(pdf) > MAX_PDF:
         raise FormatError(f"a PDF of {len(pdf)} bytes, at most {MAX_PDF} allowed")
     with _Translated("not a PDF that can be read"):
-        reader = PdfFileReader(BytesIO(pdf), strict=True)
+        reader = PdfFileReader(BytesIO(pdf), strict=True, decode_limits=_INFLATED)
         if reader.encrypted:
             raise FormatError("the PDF is encrypted")
         return reader
