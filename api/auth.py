@@ -32,6 +32,7 @@ from joserfc.jwk import OKPKey
 from joserfc.jwt import Claims, JWTClaimsRegistry
 
 from api.errors import RoleNotAllowed, TokenKeyError, Unauthenticated
+from crypto.encoding import sha256
 from crypto.policy import LOCAL_ISSUER
 
 ISSUER = LOCAL_ISSUER
@@ -94,6 +95,14 @@ class Actor:
             raise ValueError("a custodian, and nobody else, needs a person")
         if any(value is not None and len(value) != ID_BYTES for value in (self.kid, self.person)):
             raise ValueError("kid and person: 16 bytes each")
+
+
+@dataclass(frozen=True)
+class Known:
+    """Who calls, once their token is found good, and the token's digest, by which the journal knows it."""
+
+    actor: Actor
+    token: bytes = field(repr=False)
 
 
 class Clock(Protocol):
@@ -223,6 +232,7 @@ class Allowed:
             raise Unauthenticated
         verifier: TokenVerifier = request.app.state.services.tokens
         actor = verifier.actor(credentials.credentials)
+        request.state.known = Known(actor, sha256(credentials.credentials.encode()))
         if actor.role not in self.roles:
             raise RoleNotAllowed
         return actor

@@ -15,6 +15,7 @@ from pathlib import Path
 from api.auth import open_verifier
 from api.deposit.upload import Uploads
 from api.probes import probes
+from api.refused import Edge
 from api.services import PublishedLimits, Services
 from crypto.certificates import Anchor, read_anchors
 from crypto.keys.file import open_key_file
@@ -101,6 +102,7 @@ def services(works: Works) -> Services:
             max_deposits=settings.max_deposits,
         ),
         seal=print_seal(works),
+        edge=Edge(works),
         probes=probes(works),
     )
 

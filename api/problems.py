@@ -5,9 +5,9 @@ Rules
   1. An error is told by its `code`; a code that nobody wrote into the table is ours to answer for: 500, no details.
   2. An answer shows the typed facts that the table allows, never an error's text.
   3. Answers of one type to one caller are the same bytes whatever was asked for.
-  4. A fault of ours is written to the log by its kind, without values.
+  4. A fault of ours is written to the log by its kind, without values; a refusal is an entry in the journal.
 
-Left to others: the table (api.problem_table).
+Left to others: the table (api.problem_table), the entry (api.refused).
 """
 
 import json
@@ -34,8 +34,10 @@ from api.problem_table import (
     TOO_MANY_BYTES,
     Problem,
 )
+from api.refused import Edge
 from crypto.errors import CryptoError
 from vault.errors import InvalidInput, VaultError
+from vault.refusals import is_told
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = timedelta(seconds=5)
@@ -116,6 +118,8 @@ def _answer_error(request: Request, error: Exception) -> Response:
     problem = problem_of(error)
     if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log_fault(error, request.scope)
+    elif not is_told(error):
+        _tell(request, str(getattr(error, "code", problem.slug)))
     facts: dict[str, str | int | list[dict[str, str]]] = {name: getattr(error, name) for name in problem.facts}
     if isinstance(error, InvalidInput):
         facts["errors"] = [{"field": error.field, "reason": error.reason}]
@@ -124,6 +128,7 @@ def _answer_error(request: Request, error: Exception) -> Response:
 
 def _answer_validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
+    _tell(request, INVALID_INPUT.slug)
     faults = [
         {"field": ".".join(str(step) for step in fault["loc"]), "reason": str(fault["msg"])} for fault in error.errors()
     ]
@@ -132,7 +137,15 @@ def _answer_validation(request: Request, error: Exception) -> Response:
 
 def _answer_status(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if error.status_code == TOO_MANY_BYTES.status:
+        _tell(request, TOO_MANY_BYTES.slug)
     return answer(_OF_STATUS.get(error.status_code, INTERNAL), accept_language=_language_of(request))
+
+
+def _tell(request: Request, code: str) -> None:
+    """Journal a refusal that no journey has journaled."""
+    edge: Edge = request.app.state.services.edge
+    edge.tell(request, code)
 
 
 def _language_of(request: Request) -> str:

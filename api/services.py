@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from api.auth import TokenVerifier
 from api.deposit.upload import Uploads
+from api.refused import Edge
 from vault.prints.seal import PrintSeal
 from vault.work import Works
 
@@ -44,4 +45,5 @@ class Services:
     uploads: Uploads
     limits: PublishedLimits
     seal: PrintSeal
+    edge: Edge
     probes: tuple[Probe, ...] = field(default=())

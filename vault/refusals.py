@@ -58,12 +58,11 @@ def tell(works: Works, refusal: Refusal) -> None:
     place = refusal.place
     try:
         with works.open() as work:
-            told = journal.event(
-                EventKind.ACCESS_REFUSED, at=work.now, place=place, subject=refusal.subject, data=data
-            )
-            journal.append(works, work, told, place=place)
+            kind = EventKind.ACCESS_REFUSED
+            event = journal.event(kind, at=work.now, place=place, subject=refusal.subject, data=data)
+            journal.append(works, work, event, place=place)
     except OutsideError:
-        works.refusals.owe(refusal.who)
+        works.refusals.owe(refusal.who, at=works.clock.now())
         raise
 
 

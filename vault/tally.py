@@ -53,11 +53,17 @@ class Tally:
             one.is_owed = False
             return 0 if is_alone else one.number
 
-    def owe(self, who: str) -> None:
-        """The entry could not be written."""
+    def put_off(self, who: str, *, at: datetime) -> None:
+        """Count one refusal whose entry cannot be written now."""
         with self._lock:
-            if (one := self._counts.get(who, self._counts.get(THE_REST))) is not None:
-                one.is_owed = True
+            one = self._of(who, at.replace(minute=0, second=0, microsecond=0))
+            one.number += 1
+            one.is_owed = True
+
+    def owe(self, who: str, *, at: datetime) -> None:
+        """The entry of the refusal counted last could not be written."""
+        with self._lock:
+            self._of(who, at.replace(minute=0, second=0, microsecond=0)).is_owed = True
 
     def _of(self, who: str, hour: datetime) -> _Count:
         if hour != self._hour:

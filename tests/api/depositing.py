@@ -19,6 +19,7 @@ from fastapi.testclient import TestClient
 from api.app import create_app
 from api.auth import Actor, Role, TokenIssuer, TokenVerifier
 from api.deposit.upload import Uploads
+from api.refused import Edge
 from api.services import PublishedLimits, Services
 from crypto.seal import SealKey, load_seal
 from tests.api.frame import actor
@@ -57,6 +58,7 @@ class Site:
                 settings.max_document, settings.max_envelope, settings.max_documents, settings.max_deposits
             ),
             seal=PrintSeal(seal(), works.authorities),
+            edge=Edge(works),
         )
         self.http = TestClient(create_app(services))
 

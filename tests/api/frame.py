@@ -11,13 +11,14 @@ from typing import Annotated, cast
 import psutil
 import uvicorn
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import StreamingResponse
 
 from api import health
 from api.app import create_app
 from api.auth import Actor, Role, TokenIssuer, TokenVerifier, allow
 from api.deposit.upload import ReceivedUpload, Uploads
+from api.refused import Edge
 from api.server import make_server
 from api.services import Probe, PublishedLimits, Services
 from crypto.errors import CryptoError
@@ -48,6 +49,7 @@ class Frame:
     probes: tuple[Probe, ...] = ()
     faces: tuple[APIRouter, ...] = (health.router,)
     silence: timedelta = timedelta(seconds=30)
+    told: "Heard" = field(default_factory=lambda: Heard(cast("Works", object())))
 
     def token(self, role: Role, *, lifetime: timedelta = timedelta(hours=1)) -> str:
         """A good token of this role."""
@@ -65,9 +67,21 @@ class Frame:
             uploads=Uploads(self.clock, silence=self.silence),
             limits=LIMITS,
             seal=cast("PrintSeal", object()),
+            edge=self.told,
             probes=self.probes,
         )
         return create_app(services, faces=self.faces)
+
+
+@dataclass(frozen=True)
+class Heard(Edge):
+    """The door to the journal, with nothing behind it."""
+
+    codes: list[str] = field(default_factory=list)
+
+    def tell(self, request: Request, code: str) -> None:
+        assert request is not None
+        self.codes.append(code)
 
 
 def actor(role: Role) -> Actor:

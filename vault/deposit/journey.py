@@ -17,6 +17,7 @@ from uuid import UUID, uuid4
 
 from crypto.encoding import from_millis
 from crypto.header import EnvelopeKind
+from crypto.policy import Part
 from crypto.sealing import EnvelopeSealer
 from vault import attempts, envelopes, receiving, refusals
 from vault.attempts import Begun, Target
@@ -82,6 +83,30 @@ def deposit(works: Works, request: DepositRequest, body: Body) -> Acknowledgemen
             attempts.refuse(works, work, attempt, box=box, code=code_of(error))
         refusals.told(error)
         raise
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A deposit that was refused before its announcement could be read."""
+
+    platform: str
+    procedure: UUID
+    lot: str
+    part: Part
+    envelope_id: UUID
+    bidder: str
+
+
+def refuse_unread(works: Works, unread: Unread, *, code: str) -> bool:
+    """Keep a deposit that was refused before D0 as an attempt; false where no such box is there for this platform."""
+    try:
+        with works.open() as work:
+            box = envelopes.address(work, unread.platform, unread.procedure, lot=unread.lot, part=unread.part)
+            target = Target(unread.envelope_id, unread.bidder, announced=0)
+            attempts.refuse_at_once(works, work, box, target=target, code=code)
+    except NotFound:
+        return False
+    return True
 
 
 @dataclass(frozen=True)
