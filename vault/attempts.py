@@ -13,8 +13,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from sqlmodel import select
-
 from crypto.encoding import sha256, to_millis
 from crypto.events import EventKind
 from vault import journal
@@ -76,7 +74,7 @@ def refuse(works: Works, work: Work, begun: Begun, *, box: Addressed, code: str)
 
 def end(works: Works, work: Work, begun: Begun, *, state: AttemptState, outcome: str = "") -> bool:
     """End an attempt; tells whether it was open still."""
-    row = work.session.exec(select(Attempt).where(Attempt.id == begun.id).with_for_update()).first()
+    row = work.session.get(Attempt, begun.id, with_for_update=True, populate_existing=True)
     if row is None or row.state is not AttemptState.OPEN:
         return False
     row.state = state

@@ -11,11 +11,15 @@ Rules
 Left to others: which envelopes stand (vault.lifecycle), tokens of late receivers (vault.receiving), opening.
 """
 
+from collections.abc import Mapping
+from uuid import UUID
+
 from sqlmodel import col, select
 
 from crypto.closings import Closing, Decision, EnvelopeList
-from crypto.errors import CryptoError, StateError
+from crypto.errors import CryptoError, ListError, StateError
 from crypto.events import EventKind
+from crypto.policy import Policy
 from crypto.statement import Kind, Statement, parse_note
 from vault import envelopes, journal, receiving, sequencer, shelf, stamps
 from vault.envelopes import Addressed, Kept
@@ -36,7 +40,7 @@ def close(works: Works, box_id: int) -> Statement:
     receiving.settle(works, box_id)
     with works.open() as work:
         box = addressed(work, box_id)
-        fixed = _main(work, box_id)
+        fixed = main_of(work, box_id)
     if fixed is None:
         request = box.policy.close_request(box.box)
         due = box.box.deadline + box.policy.settle
@@ -44,7 +48,7 @@ def close(works: Works, box_id: int) -> Statement:
         # C2. ◆ The list is fixed while no deposit is under way.
         with works.open() as work:
             work.lock_box(box_id, exclusive=True)
-            fixed = _main(work, box_id) or _fix_list(works, work, addressed(work, box_id), proven=request)
+            fixed = main_of(work, box_id) or _fix_list(works, work, addressed(work, box_id), proven=request)
     return _complete(works, fixed.id)
 
 
@@ -76,7 +80,40 @@ def addressed(work: Work, box_id: int) -> Addressed:
     return envelopes.address_number(work, procedure.platform, procedure.id, number=row.number)
 
 
-def _main(work: Work, box_id: int) -> ClosingRow | None:
+def adopt(works: Works, work: Work, box_id: int, *, statement: Statement, entries: bytes) -> bool:
+    """Take a closing's text and list as they were fixed (C2), when their rows were lost; C3 and C4 then go on.
+
+    Raises:
+        ListError: the list is not the closing's.
+        StateError: the box has another main closing.
+    """
+    closing, listed = Closing.of(statement), EnvelopeList.decode(entries)
+    if (listed.root, len(listed)) != (closing.root, closing.count):
+        raise ListError("the list does not give the closing's root")
+    work.lock_box(box_id, exclusive=True)
+    if work.session.get(ClosingRow, statement.id) is not None:
+        return False
+    if closing.decision is None and main_of(work, box_id) is not None:
+        raise StateError(f"box {closing.box} has another main closing")
+    box = addressed(work, box_id)
+    kept = [envelopes.find(works, work, UUID(bytes=one.envelope_id), procedure=box.procedure) for one in listed.entries]
+    if closing.decision is None:
+        _supersede(works, work, box, listed)
+        _box_row(work, box).state = BoxState.CLOSING
+    places = {index: one for index, one in enumerate(kept) if one is not None}
+    _write_closing(works, work, box, places, statement=statement, entries=entries)
+    return True
+
+
+def _supersede(works: Works, work: Work, box: Addressed, listed: EnvelopeList) -> None:
+    standing_ids = {UUID(bytes=one.envelope_id) for one in listed.entries}
+    for one in _of_box(works, work, box):
+        if one.state is EnvelopeState.SEALED and one.id not in standing_ids:
+            envelopes.write(works, one.row, one.facts, state=EnvelopeState.SUPERSEDED)
+
+
+def main_of(work: Work, box_id: int) -> ClosingRow | None:
+    """A box's main closing, as far as it is."""
     main = select(ClosingRow).where(ClosingRow.box_id == box_id, col(ClosingRow.decision_id).is_(None))
     return work.session.exec(main).first()
 
@@ -124,17 +161,25 @@ def _add_closing(
         at=work.now,
         decision=decision_id,
     )
-    statement = closing.statement
-    for index, one in enumerate(listed):
+    places = dict(enumerate(listed))
+    return _write_closing(works, work, box, places, statement=closing.statement, entries=entries.encode())
+
+
+def _write_closing(
+    works: Works, work: Work, box: Addressed, places: Mapping[int, Kept], *, statement: Statement, entries: bytes
+) -> ClosingRow:
+    """The closing's row, its envelopes listed at their places, and its entry in the journal."""
+    for index, one in places.items():
         envelopes.write(works, one.row, one.facts, state=EnvelopeState.LISTED)
         one.row.closing_id, one.row.list_index = statement.id, index
+    closing = Closing.of(statement)
     row = ClosingRow(
         id=statement.id,
         box_id=box.box_id,
-        decision_id=decision_id,
+        decision_id=closing.decision,
         payload=statement.payload,
-        list=entries.encode(),
-        at=work.now,
+        list=entries,
+        at=closing.at,
     )
     work.session.add(row)
     place = journal.Place(box.platform, box.procedure, box.box.number)
@@ -151,7 +196,8 @@ def _complete(works: Works, closing_id: bytes) -> Statement:
         box = addressed(work, row.box_id)
         decision = row.decision_id and work.session.get(DecisionRow, row.decision_id)
         signed = Statement(Kind.CLOSING, row.payload).signed_by(works.service_keys.statement)
-        request_stamps = stamps.kept(work, _request(work, box, Closing.of(signed)))
+        request, _ = request_of(work, box, Closing.of(signed))
+        request_stamps = stamps.kept(work, request)
     if row.is_accepted:
         return signed
     shelf.keep_text(works, signed.text.encode())
@@ -172,7 +218,10 @@ def _complete(works: Works, closing_id: bytes) -> Statement:
         raise
     with works.open() as work:
         work.lock_box(row.box_id, exclusive=True)
-        _closing(work, closing_id).is_accepted = True
+        accepted = _closing(work, closing_id)
+        if accepted.is_accepted:  # another worker was faster, and the box may have gone on since
+            return signed
+        accepted.is_accepted = True
         if row.decision_id is None:
             _show(works, work, addressed(work, row.box_id), is_empty=Closing.of(signed).count == 0)
     return signed
@@ -214,11 +263,11 @@ def _closing(work: Work, closing_id: bytes) -> ClosingRow:
     return row
 
 
-def _request(work: Work, box: Addressed, closing: Closing) -> bytes:
-    """What C1's tokens are over, under the policy that the closing names."""
+def request_of(work: Work, box: Addressed, closing: Closing) -> tuple[bytes, Policy]:
+    """What C1's tokens are over, and the policy that the closing names; NotFound."""
     for policy in envelopes.chain(work, box.procedure):
         if policy.hash == closing.policy_hash:
-            return policy.close_request(policy.box(closing.box))
+            return policy.close_request(policy.box(closing.box)), policy
     raise NotFound
 
 

@@ -61,7 +61,8 @@ def decide(works: Works, platform: str, procedure: UUID, *, note: bytes, person:
         _require_same(decision, box, kept)
         group = box.policy.groups[box.box.custodians]
         _require_own(statement, group, person)
-        row = work.session.get(DecisionRow, statement.id, with_for_update=True) or _add(work, box, statement)
+        work.lock_box(box.box_id, exclusive=True)  # two first signatures at once are both counted
+        row = work.session.get(DecisionRow, statement.id) or _add(work, box, statement)
         merged = parse_note(row.note, Kind.DECISION).with_signatures(statement.signatures)
         signed = require_signers(merged, [card.verifier for card in group.cards], 1)
         row.note = merged.note
@@ -98,6 +99,18 @@ def _require_own(statement: Statement, group: Group, person: bytes) -> None:
     if own.verifier.name not in names:
         raise SignatureError("your own signature is not on the decision")
     require_signers(statement, [own.verifier], 1)
+
+
+def taken_row(statement: Statement, *, box_id: int, envelope_id: UUID) -> DecisionRow:
+    """The row of a decision that was taken, when its row was lost."""
+    return DecisionRow(
+        id=statement.id,
+        box_id=box_id,
+        envelope_id=envelope_id,
+        payload=statement.payload,
+        note=statement.note,
+        is_taken=True,
+    )
 
 
 def _add(work: Work, box: Addressed, statement: Statement) -> DecisionRow:

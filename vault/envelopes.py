@@ -140,8 +140,7 @@ def address_number(work: Work, platform: str, procedure: UUID, *, number: int) -
 
 def find(works: Works, work: Work, envelope_id: UUID, *, procedure: UUID, lock: bool = False) -> Kept | None:
     """An envelope's row with its facts; None where there is no row that is this procedure's."""
-    statement = select(Envelope).where(Envelope.id == envelope_id)
-    row = work.session.exec(statement.with_for_update() if lock else statement).first()
+    row = work.session.get(Envelope, envelope_id, with_for_update=lock or None, populate_existing=lock)
     if row is None:
         return None
     try:

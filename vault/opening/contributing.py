@@ -27,7 +27,7 @@ from vault import journal
 from vault.errors import WrongState
 from vault.jobs import queue
 from vault.lifecycle import ContributionState
-from vault.models import ContributionRow, OpeningRow, OpeningState
+from vault.models import ContributionRow, OpeningState
 from vault.opening import due
 from vault.opening.offer import seed_id
 from vault.work import Work, Works
@@ -61,7 +61,7 @@ def contribute(works: Works, platform: str, opening_id: bytes, *, note: bytes, p
     """
     with works.open() as work:
         row = due.row_of(work, opening_id, platform=platform)
-        procedure, state = row.procedure_id, row.state
+        procedure = row.procedure_id
     checked = due.check(works, opening_id)
     statement = parse_note(note, Kind.CONTRIBUTION)
     contribution = require_contribution(statement, checked)
@@ -69,7 +69,7 @@ def contribute(works: Works, platform: str, opening_id: bytes, *, note: bytes, p
         raise PersonError("the contribution is another person's")
     # O3. ◆ The contribution as signed, with its entry; the same again is the same.
     with works.open() as work:
-        work.session.get(OpeningRow, opening_id, with_for_update=True)
+        state = due.row_of(work, opening_id, lock=True).state  # it may have been abandoned meanwhile
         known = work.session.get(ContributionRow, statement.id)
         if known is None:
             if state not in TAKES:

@@ -28,9 +28,12 @@ from vault.models import BoxRow, ClosingRow, DecisionRow, OpeningRow, OpeningSta
 from vault.work import Work, Works
 
 
-def row_of(work: Work, opening_id: bytes, *, platform: str | None = None) -> OpeningRow:
-    """An opening's row; NotFound when there is none, or it is another platform's."""
-    row = work.session.get(OpeningRow, opening_id)
+def row_of(work: Work, opening_id: bytes, *, platform: str | None = None, lock: bool = False) -> OpeningRow:
+    """An opening's row; NotFound when there is none, or it is another platform's.
+
+    With `lock` it is held until the transaction ends, and read anew: whoever moves its state takes it so.
+    """
+    row = work.session.get(OpeningRow, opening_id, with_for_update=lock or None, populate_existing=lock)
     if row is None or (platform is not None and platform_of(work, row) != platform):
         raise NotFound
     return row

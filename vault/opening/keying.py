@@ -36,6 +36,7 @@ from vault.work import Work, Works
 
 LEFT_OUT = "left-out"
 ROTTEN = "rotten"
+ARE_KEYED = (OpeningState.KEYED, OpeningState.MINUTED)
 
 
 @dataclass(frozen=True)
@@ -63,10 +64,10 @@ def key(works: Works, opening_id: bytes) -> bool:
     """
     with works.open() as work:
         row = due.row_of(work, opening_id)
-    if row.state in {OpeningState.KEYED, OpeningState.MINUTED}:
+    if row.state in ARE_KEYED:
         _forget_key(works, row)
         return True
-    if row.state not in {OpeningState.OFFERED, OpeningState.RELEASED}:
+    if row.state not in contributing.TAKES:
         return False
     checked = due.check(works, opening_id)
     contributing.try_stored(works, checked)
@@ -84,7 +85,8 @@ def key(works: Works, opening_id: bytes) -> bool:
         return False
     works.key_store.durable()
     # O6. ◆ Keyed; then the opening key is gone.
-    _commit_keyed(works, row, accepted, unkeyed)
+    if not _commit_keyed(works, row, accepted, unkeyed):
+        return False
     _forget_key(works, row)
     return True
 
@@ -97,8 +99,8 @@ def _forget_key(works: Works, row: OpeningRow) -> None:
 def freeze(works: Works, platform: str, opening_id: bytes) -> None:
     """The buyer waits no longer for shares of envelopes that are short; they stay unkeyed (protocol 4.7)."""
     with works.open() as work:
-        row = due.row_of(work, opening_id, platform=platform)
-        if row.state not in {OpeningState.OFFERED, OpeningState.RELEASED}:
+        row = due.row_of(work, opening_id, platform=platform, lock=True)
+        if row.state not in contributing.TAKES:
             raise WrongState(row.state, "an opening that waits for shares")
         row.is_frozen = True
 
@@ -125,7 +127,9 @@ def _release(works: Works, row: OpeningRow, accepted: Iterable[ContributionRow])
         journal.refuse_by_gate(works, error, place=place)
         raise
     with works.open() as work:
-        stored = due.row_of(work, row.id)
+        stored = due.row_of(work, row.id, lock=True)
+        if stored.state not in contributing.TAKES:
+            raise WrongState(stored.state, "an opening that is offered")
         if stored.release is None:
             stored.release, stored.state = release.note, OpeningState.RELEASED
             released = journal.event(EventKind.GATE_RELEASED, at=work.now, place=place, subject=release.id)
@@ -142,8 +146,10 @@ def _find_rotten(works: Works, checked: DueOpening, row: OpeningRow) -> frozense
         if not entry.is_left_out and (kept is None or not shelf.is_intact(works, kept.facts)):
             rotten.append(entry.index)
     with works.open() as work:
-        due.row_of(work, row.id).rotten = rotten
-    return frozenset(rotten)
+        stored = due.row_of(work, row.id, lock=True)
+        if stored.rotten is None:  # what was found first stands, whoever found it
+            stored.rotten = rotten
+        return frozenset(stored.rotten)
 
 
 def _open_shares(
@@ -184,14 +190,15 @@ def _keep_file_key(works: Works, kept: Kept, shares: dict[bytes, bytearray]) -> 
     zero(file_key)
 
 
-def _commit_keyed(works: Works, row: OpeningRow, accepted: list[ContributionRow], unkeyed: tuple[Unkeyed, ...]) -> None:
+def _commit_keyed(works: Works, row: OpeningRow, accepted: list[ContributionRow], unkeyed: tuple[Unkeyed, ...]) -> bool:
+    """◆ O6; whether the opening is keyed now, by this worker or by another."""
     statement = Keyed(row.id, tuple(one.id for one in accepted), unkeyed).statement
     signed = statement.signed_by(works.service_keys.statement)
     without = {one.index: one.reason for one in unkeyed}
     with works.open() as work:
-        stored = work.session.get(OpeningRow, row.id, with_for_update=True)
-        if stored is None or stored.state is not OpeningState.RELEASED:
-            return
+        stored = due.row_of(work, row.id, lock=True)
+        if stored.state is not OpeningState.RELEASED:
+            return stored.state in ARE_KEYED
         stored.keyed, stored.state = signed.note, OpeningState.KEYED
         for index, kept in enumerate(listed(works, work, stored)):
             _move(works, kept, without.get(index))
@@ -200,6 +207,7 @@ def _commit_keyed(works: Works, row: OpeningRow, accepted: list[ContributionRow]
         place = journal.Place(due.platform_of(work, stored), stored.procedure_id)
         keyed = journal.event(EventKind.BOX_KEYED, at=work.now, place=place, subject=statement.id)
         journal.append(works, work, keyed, place=place)
+    return True
 
 
 def listed(works: Works, work: Work, row: OpeningRow) -> list[Kept]:

@@ -116,12 +116,34 @@ def sign(works: Works, opening_id: bytes) -> bytes:
         journal.refuse_by_gate(works, error, place=place)
         raise
     with works.open() as work:
-        row = due.row_of(work, opening_id)
+        row = due.row_of(work, opening_id, lock=True)
+        if row.state is OpeningState.ABANDONED:
+            raise WrongState(row.state, "an opening that is prepared")
+        if row.state is not OpeningState.PREPARED:
+            return row.id  # another worker was faster
         row.note = signed.with_signatures(by_gate.signatures).note
         row.state = OpeningState.OFFERED
         offered = journal.event(EventKind.OPENING_SIGNED, at=work.now, place=place, subject=row.id)
         journal.append(works, work, offered, place=place)
     return row.id
+
+
+def adopt(work: Work, procedure: UUID, statement: Statement) -> None:
+    """Take an opening's text that the gate has signed, when its row was lost; `sign` then goes on."""
+    opening = Opening.of(statement)
+    row = OpeningRow(
+        id=statement.id,
+        procedure_id=procedure,
+        attempt=opening.attempt,
+        state=OpeningState.PREPARED,
+        payload=statement.payload,
+        note=b"",
+        began_at=opening.at,
+    )
+    work.session.add(row)
+    for box in due.boxes(work, row):
+        if box.state is BoxState.CLOSED:
+            box.state = BoxState.OPENING
 
 
 def abandon(works: Works, platform: str, opening_id: bytes) -> None:
@@ -131,7 +153,7 @@ def abandon(works: Works, platform: str, opening_id: bytes) -> None:
         WrongState: it is keyed already: what was keyed opens.
     """
     with works.open() as work:
-        row = due.row_of(work, opening_id, platform=platform)
+        row = due.row_of(work, opening_id, platform=platform, lock=True)
         if row.state in {OpeningState.KEYED, OpeningState.MINUTED, OpeningState.ABANDONED}:
             raise WrongState(row.state, "an opening that is not keyed")
         row.state = OpeningState.ABANDONED
