@@ -9,7 +9,8 @@ Rules
   4. Our clock refuses no token (protocol 2.7); the distance is measured where the token is asked for.
   5. Judged at genTime with the evidence kept beside it, a token verifies the same in thirty years.
 
-Left to others: asking, fail-over, keeping evidence (vault.authorities); the verdict (vault.lifecycle).
+Left to others: signature, chain and revocation (token_trust), asking, fail-over, keeping evidence
+(vault.authorities), the verdict (vault.lifecycle).
 """
 
 import secrets
@@ -21,23 +22,12 @@ from typing import ClassVar
 
 import rfc3161ng
 from asn1crypto import cms, core, tsp, x509
-from pyhanko.sign.ades.report import AdESPassed
-from pyhanko.sign.validation.ades import ades_timestamp_validation
-from pyhanko.sign.validation.status import TimestampSignatureStatus
-from pyhanko_certvalidator.ltv.types import ValidationTimingInfo
 
-from crypto.certificates import (
-    MISSING,
-    Anchor,
-    RevocationEvidence,
-    certificate_name,
-    load_certificate,
-    run_offline,
-    spec_for,
-)
+from crypto.certificates import Anchor, RevocationEvidence, certificate_name, load_certificate
 from crypto.der import require_der
 from crypto.encoding import sha256
-from crypto.errors import CryptoError, FormatError, TimeProofError, TimestampError, UnprovenTimestampError
+from crypto.errors import CryptoError, FormatError, TimeProofError, TimestampError
+from crypto.token_trust import require_trusted
 
 DEFAULT_ACCURACY = timedelta(seconds=1)  # protocol 2.7: an absent accuracy counts as one second
 MAX_TOKEN = 64 * 1024  # protocol 3.6: tokens travel in a receipt of at most 64 KiB
@@ -221,7 +211,7 @@ def judge_token(
         authority = _authority(signed)
         _require_time_stamping(authority)
         # 4. Signature, certificate identifier, chain and revocation, all as of genTime.
-        anchor = _judge(signed, imprint, at=at, anchors=anchors, evidence=evidence)
+        anchor = require_trusted(signed, imprint, authority=authority, at=at, anchors=anchors, evidence=evidence)
         return VerifiedTimestamp(
             at=at,
             accuracy=_accuracy(content),
@@ -331,27 +321,6 @@ def _names(identifier: cms.SignerIdentifier, certificate: x509.Certificate) -> b
         issuer, own = named["issuer"], certificate.issuer
         return bool(issuer.dump() == own.dump() or issuer == own)  # comparing names as names prepares every string
     return bool(identifier.chosen.native == certificate.key_identifier)
-
-
-def _judge(
-    signed: cms.SignedData, imprint: bytes, *, at: datetime, anchors: Sequence[Anchor], evidence: RevocationEvidence
-) -> bytes:
-    """What pyHanko says as of genTime; returns H(SPKI) of the anchor that the chain ends in.
-
-    The two certificates that could be meant by one issuer and serial number are told apart here: pyHanko checks
-    ESSCertID of the one it took, `_authority` of the one whose usage was looked at.
-    """
-    spec = spec_for(anchors, evidence, TimestampSignatureStatus.default_usage_constraints())
-    as_of = ValidationTimingInfo(validation_time=at, best_signature_time=at, point_in_time_validation=True)
-    result = run_offline(ades_timestamp_validation(signed, spec, lambda _algorithm: imprint, timing_info=as_of))
-    if result.ades_subindic in MISSING:
-        raise UnprovenTimestampError(f"no anchor or no revocation data judges the token: {result.ades_subindic}")
-    if result.ades_subindic is not AdESPassed.OK or result.api_status is None:
-        raise TimestampError(f"the token is refused: {result.ades_subindic}")
-    path = result.api_status.validation_path
-    if path is None or result.api_status.signing_cert.dump() != _authority(signed).dump():
-        raise TimestampError("the token leads to no anchor")
-    return sha256(path.first.public_key.dump())
 
 
 def _content(token: bytes) -> tsp.TSTInfo:

@@ -32,7 +32,6 @@ from crypto.timestamp import (
     TimeRequest,
     VerifiedTimestamp,
     build_request,
-    judge_response,
     judge_token,
     prove_passed,
     token_certificates,
@@ -301,24 +300,26 @@ class TimeAuthorities:
         self, response: bytes, request: TimeRequest, patience: timedelta
     ) -> tuple[VerifiedTimestamp, RevocationEvidence]:
         """Judge with the revocation data at hand while it is young, else with new."""
-        chain = chain_to_anchor(token_certificates(token_of(response, request)), anchors=self._anchors)
-        kept = self._kept.get(chain[0])
+        token = token_of(response, request)
+        carried = token_certificates(token)
+        kept = self._kept.get(carried[0])
         if kept is not None:
             try:
-                verified = self._judged(response, request, kept.evidence)
+                verified = self._judged(token, request.imprint, kept.evidence)
             except CryptoError:
                 kept = None
             else:
                 if kept.serves(verified, now=self._timer()):
                     return verified, kept.evidence
+        chain = chain_to_anchor(carried, anchors=self._anchors)
         evidence = self.revocation_evidence(chain, patience=patience)
-        verified = self._judged(response, request, evidence)
+        verified = self._judged(token, request.imprint, evidence)
         with self._lock:
-            self._kept[chain[0]] = _Kept(evidence, at=verified.at, since=self._timer())
+            self._kept[carried[0]] = _Kept(evidence, at=verified.at, since=self._timer())
         return verified, evidence
 
-    def _judged(self, response: bytes, request: TimeRequest, evidence: RevocationEvidence) -> VerifiedTimestamp:
-        return judge_response(response, request, anchors=self._anchors, evidence=evidence, policies=self._policies)
+    def _judged(self, token: bytes, imprint: bytes, evidence: RevocationEvidence) -> VerifiedTimestamp:
+        return judge_token(token, imprint, anchors=self._anchors, evidence=evidence, policies=self._policies)
 
     def _state_of(self, certificate: bytes, issuer: bytes, until: float) -> RevocationEvidence:
         """OCSP first, then the revocation list."""
