@@ -2,7 +2,8 @@
 """Contributions: each custodian's shares are taken, then tried against their commits (O3).
 
 Rules
-  1. Signature, holder, person and opening are checked before anything in a contribution is opened (T54).
+  1. Signature and sender are checked before the opening is, and that before anything in a contribution is opened
+     (T54). A refusal is journaled.
   2. A person counts once, with whatever key or login; an equal repeat gets the same answer.
   3. A wrong share refuses that contribution alone and names its custodian; a slot declared bad counts as absent.
 
@@ -20,10 +21,11 @@ from crypto.events import EventKind
 from crypto.header import decode_header
 from crypto.hpke import KemKey
 from crypto.opening_rules import CheckedContribution, DueOpening, require_contribution, require_new_person
+from crypto.policy import Policy, Role
 from crypto.sealing import check_share
-from crypto.statement import Kind, parse_note
+from crypto.statement import Kind, Statement, parse_note, require_signers
 from crypto.wraps import WrapKind
-from vault import journal
+from vault import envelopes, journal, refusals
 from vault.errors import WrongState
 from vault.jobs import queue
 from vault.lifecycle import ContributionState
@@ -60,26 +62,43 @@ def contribute(works: Works, platform: str, opening_id: bytes, *, note: bytes, p
         PersonError: another person's, or this person contributed already.
     """
     with works.open() as work:
-        row = due.row_of(work, opening_id, platform=platform)
-        procedure = row.procedure_id
-    checked = due.check(works, opening_id)
-    statement = parse_note(note, Kind.CONTRIBUTION)
-    contribution = require_contribution(statement, checked)
-    if contribution.card.person != person:
+        procedure = due.row_of(work, opening_id, platform=platform).procedure_id
+        policy = envelopes.chain(work, procedure)[-1]
+    place = journal.Place(platform, procedure)
+    try:
+        statement = parse_note(note, Kind.CONTRIBUTION)
+        _require_own(statement, policy, person)
+        checked = due.check(works, opening_id)
+        return _take(works, checked, require_contribution(statement, checked), note=note, place=place)
+    except CryptoError as error:
+        who = f"{platform}/{person.hex()}"
+        refusals.tell(works, refusals.Refusal(who, error.code, place, subject=opening_id))
+        raise refusals.told(error) from None
+
+
+def _require_own(statement: Statement, policy: Policy, person: bytes) -> None:
+    """Refuse what no custodian of the policy signed, or another than its sender, before anything else is done (T54)."""
+    cards = policy.cards(Role.CUSTODIAN)
+    signed = require_signers(statement, [card.verifier for card in cards], 1)
+    if not any(card.person == person and card.verifier.name in signed for card in cards):
         raise PersonError("the contribution is another person's")
+
+
+def _take(
+    works: Works, checked: DueOpening, contribution: CheckedContribution, *, note: bytes, place: journal.Place
+) -> Contributed:
     # O3. ◆ The contribution as signed, with its entry; the same again is the same.
     with works.open() as work:
-        state = due.row_of(work, opening_id, lock=True).state  # it may have been abandoned meanwhile
-        known = work.session.get(ContributionRow, statement.id)
+        state = due.row_of(work, checked.id, lock=True).state  # it may have been abandoned meanwhile
+        known = work.session.get(ContributionRow, contribution.id)
         if known is None:
             if state not in TAKES:
                 raise WrongState(state, "an opening that is offered")
             _require_new(work, contribution, checked)
-            known = _store(work, contribution, opening_id=opening_id, note=note)
-            place = journal.Place(platform, procedure)
-            taken = journal.event(EventKind.CONTRIBUTION_ACCEPTED, at=work.now, place=place, subject=statement.id)
+            known = _store(work, contribution, opening_id=checked.id, note=note)
+            taken = journal.event(EventKind.CONTRIBUTION_ACCEPTED, at=work.now, place=place, subject=contribution.id)
             journal.append(works, work, taken, place=place)
-            queue(work, "advance_opening", opening_id.hex())
+            queue(work, "advance_opening", checked.id.hex())
         return _answer(work, known, checked)
 
 
