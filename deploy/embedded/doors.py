@@ -72,7 +72,7 @@ def grpc_sockets(ports: Mapping[str, int]) -> list[Path]:
 
 def _over_http(ports: Mapping[str, int], bucket: str) -> Iterator[Door]:
     tries = {
-        "filer.port": (f"/buckets/{bucket}/",),
+        "filer.port": ("/healthz",),
         "master.port": ("/dir/assign", "/vol/status", "/submit"),
         "volume.port": (f"/{SOME_FILE}", "/ui/index.html", "/debug/pprof/", "/stats/disk"),
         "s3.port": (f"/{bucket}?list-type=2",),
@@ -85,7 +85,7 @@ def _over_http(ports: Mapping[str, int], bucket: str) -> Iterator[Door]:
 
 
 def _over_sockets(conf: Path, bucket: str) -> Iterator[Door]:
-    for name, path in {"filer.sock": f"/buckets/{bucket}/", "s3.sock": f"/{bucket}?list-type=2"}.items():
+    for name, path in {"filer.sock": "/healthz", "s3.sock": f"/{bucket}?list-type=2"}.items():
         with httpx2.Client(transport=httpx2.HTTPTransport(uds=_near(conf / name)), timeout=PATIENCE) as stranger:
             yield _shut(stranger, f"http://socket{path}", f"{name} {path}")
 
