@@ -28,6 +28,7 @@ VERBS = {
     "custodian": ("api.cli.custodian.commands", "Make a key, rehearse, confirm, contribute, decide."),
     "verify": ("api.cli.verify", "Check a receipt, a print or a package, without network and database."),
     "export": ("api.cli.archive", "Export an opened procedure as one package."),
+    "rules": ("api.cli.rules", "Show how long each class of documents is kept, and why."),
     "token": ("api.cli.operate", "Issue a token of the local issuer."),
     "store": ("deploy.store_command", "Check what an object store really does."),
 }

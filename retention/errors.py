@@ -54,3 +54,9 @@ class BadTrust(RetentionError):
     """The directory of what the checker trusts cannot be used."""
 
     code: ClassVar[str] = "bad-trust"
+
+
+class RulebookRefused(RetentionError):
+    """A rulebook is not whole, or a buyer's own one shortens something; the text names the rule."""
+
+    code: ClassVar[str] = "rulebook-refused"
