@@ -55,7 +55,11 @@ MAX_CLOSINGS = 4096  # protocol 3.8
 MAX_ATTEMPT = 64
 MAX_REASON = 200
 MAX_CONTRIBUTIONS = 64
-_MAX_ITEMS = MAX_LIST * 5 + MAX_ITEMS  # the minutes have most: an array of four for each envelope
+# How many bytes a value takes at least where there are more than a few (crypto.encoding, rule 4)
+_INDEX_BYTES = 3  # indexes rise, so few of them are short
+_UNKEYED_ITEMS, _UNKEYED_BYTES = 3, 5  # [index, reason], the reason perhaps empty
+_FAILURE_BYTES = 12  # [index, code], beside 33 bytes of its share
+_MINUTED_BYTES = 7  # [index, outcome, reason, hash]
 _NO_DOCUMENTS = bytes(HASH_SIZE)
 
 
@@ -115,7 +119,7 @@ class Opening:
     @classmethod
     def decode(cls, data: bytes) -> "Opening":
         """Read a payload strictly; FormatError."""
-        items = MAX_CLOSINGS + MAX_LIST + MAX_ITEMS
+        items = MAX_ITEMS + len(data) // _INDEX_BYTES
         fields = Fields.decode(data, limit=MAX_NOTE, mandatory=range(1, 7), optional=(7,), items=items)
         left_out = _indexes(fields.array(7, least=1, most=MAX_LIST)) if fields.has(7) else ()
         return cls(
@@ -168,7 +172,8 @@ class Contribution:
     @classmethod
     def decode(cls, data: bytes) -> "Contribution":
         """Read a payload strictly; FormatError."""
-        fields = Fields.decode(data, limit=MAX_LARGE_NOTE, mandatory=range(1, 5), items=_MAX_ITEMS)
+        items = MAX_ITEMS + len(data) // _FAILURE_BYTES
+        fields = Fields.decode(data, limit=MAX_LARGE_NOTE, mandatory=range(1, 5), items=items)
         sealed = fields.bstr(3, most=HPKE_OVERHEAD + MAX_LIST * SHARE_SIZE)
         count, rest = divmod(len(sealed) - HPKE_OVERHEAD, SHARE_SIZE)
         if count < 0 or rest:
@@ -222,7 +227,8 @@ class Keyed:
     @classmethod
     def decode(cls, data: bytes) -> "Keyed":
         """Read a payload strictly; FormatError."""
-        fields = Fields.decode(data, limit=MAX_LARGE_NOTE, mandatory=range(1, 4), items=_MAX_ITEMS)
+        items = MAX_ITEMS + len(data) * _UNKEYED_ITEMS // _UNKEYED_BYTES
+        fields = Fields.decode(data, limit=MAX_LARGE_NOTE, mandatory=range(1, 4), items=items)
         rows = [require_array(row, size=2) for row in fields.array(3, most=MAX_LIST)]
         unkeyed = tuple(Unkeyed(_index(row[0]), require_text(row[1], most=MAX_REASON)) for row in rows)
         require_rising([one.index for one in unkeyed], "indexes")
@@ -279,7 +285,8 @@ class Minutes:
     @classmethod
     def decode(cls, data: bytes) -> "Minutes":
         """Read a payload strictly; FormatError."""
-        fields = Fields.decode(data, limit=MAX_LARGE_NOTE, mandatory=range(1, 7), items=_MAX_ITEMS)
+        items = MAX_ITEMS + len(data) // _MINUTED_BYTES
+        fields = Fields.decode(data, limit=MAX_LARGE_NOTE, mandatory=range(1, 7), items=items)
         envelopes = tuple(_minuted(row) for row in fields.array(6, most=MAX_LIST))
         require_rising([one.index for one in envelopes], "indexes")
         return cls(

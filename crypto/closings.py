@@ -13,7 +13,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from crypto.algorithms import HASH_SIZE, ID_SIZE
-from crypto.encoding import Cbor, Fields, decode, encode, require_array, require_bstr, require_uint, to_millis
+from crypto.encoding import (
+    MAX_ITEMS,
+    Cbor,
+    Fields,
+    decode,
+    encode,
+    require_array,
+    require_bstr,
+    require_uint,
+    to_millis,
+)
 from crypto.errors import FormatError, KindError
 from crypto.merkle import tree_hash
 from crypto.policy_parts import MAX_BOXES, MAX_SEALED
@@ -21,7 +31,7 @@ from crypto.statement import MAX_NOTE, Kind, Statement
 
 MAX_LIST = 262_144  # protocol 3.7: entries of one opening
 MAX_LIST_BYTES = MAX_LIST * 96 + 16  # an entry has at most 95 bytes
-MAX_LIST_ITEMS = MAX_LIST * 5  # an entry is an array of four
+_ITEM_BYTES = 16  # an entry is an array of four, of 86 bytes at least
 MAX_DECISION_REASON = 2000  # protocol 3.8
 _MAX_ENTRY = 96
 _ADMIT = 1
@@ -82,7 +92,8 @@ class EnvelopeList:
     @classmethod
     def decode(cls, data: bytes) -> "EnvelopeList":
         """Read a list strictly; FormatError."""
-        rows = require_array(decode(data, limit=MAX_LIST_BYTES, items=MAX_LIST_ITEMS), most=MAX_LIST)
+        value = decode(data, limit=MAX_LIST_BYTES, items=MAX_ITEMS + len(data) // _ITEM_BYTES)
+        rows = require_array(value, most=MAX_LIST)
         entries = tuple(ListEntry.from_cbor(row) for row in rows)
         if len({entry.envelope_id for entry in entries}) != len(entries):
             raise FormatError("an envelope stands twice in a list")

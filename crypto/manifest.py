@@ -19,12 +19,12 @@ from dataclasses import dataclass, field
 from hashlib import sha256 as sha256_hash
 
 from crypto.algorithms import HASH_SIZE, ID_SIZE, SECRET_SIZE
-from crypto.encoding import Cbor, Fields, encode, label, require_text, sha256, u32
+from crypto.encoding import MAX_ITEMS, Cbor, Fields, encode, label, require_text, sha256, u32
 from crypto.errors import FormatError, ManifestError
 
 MAX_MANIFEST = 16 << 20  # protocol 3.4
 MAX_DOCUMENTS = 65_535  # protocol 3.4
-MAX_MANIFEST_ITEMS = MAX_DOCUMENTS * 4 + 8  # a document is an array of three
+_ITEM_BYTES = 9  # a document is an array of three, of 38 bytes at least
 MAX_PATH = 1024  # protocol 3.4, bytes
 MAX_PATH_PART = 255  # protocol 3.4, bytes
 MIN_PLAIN = 1024  # protocol 3.4
@@ -86,7 +86,7 @@ class Manifest:
             ManifestError: malformed, a path that is none, two documents with one path.
         """
         try:
-            fields = Fields.decode(data, limit=MAX_MANIFEST, mandatory=(1, 2, 3), items=MAX_MANIFEST_ITEMS)
+            fields = Fields.decode(data, limit=MAX_MANIFEST, mandatory=(1, 2, 3), items=manifest_items(data))
             rows = fields.array(3, least=1, most=MAX_DOCUMENTS)
             documents = tuple(Document.from_cbor(row) for row in rows)
             manifest = cls(fields.text(1), fields.bstr(2, size=SECRET_SIZE), documents)
@@ -94,6 +94,11 @@ class Manifest:
             raise ManifestError(f"not a manifest: {error}") from error
         require_documents(document.path for document in documents)
         return manifest
+
+
+def manifest_items(data: bytes) -> int:
+    """How many values a list of documents of that many bytes may hold (crypto.encoding, rule 4)."""
+    return MAX_ITEMS + len(data) // _ITEM_BYTES
 
 
 def require_path(path: str) -> str:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from crypto.algorithms import HASH_SIZE, ID_SIZE
-from crypto.encoding import MAX_TLOG_TEXT, Cbor, Fields, encode, label, require_uint, sha256, to_millis, u64
+from crypto.encoding import MAX_ITEMS, MAX_TLOG_TEXT, Cbor, Fields, encode, label, require_uint, sha256, to_millis, u64
 from crypto.errors import FormatError, KindError, PolicyError
 from crypto.policy_parts import (
     LOCAL_ISSUER,
@@ -68,7 +68,6 @@ __all__ = [
 
 VERSION = 1
 SETTLE_SECONDS = (45, 3600)  # protocol 3.3
-_MAX_ITEMS = MAX_POLICY  # a box may name thousands of boxes to open first, in a byte or three each
 _MANDATORY = (1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17)
 
 
@@ -116,7 +115,8 @@ class Policy:
         Raises:
             FormatError: not canonical, out of bounds, or its parts contradict each other.
         """
-        fields = Fields.decode(data, limit=MAX_POLICY, mandatory=_MANDATORY, optional=(4,), items=_MAX_ITEMS)
+        items = MAX_ITEMS + len(data) * 2 // 3  # boxes to open first take a byte or three each, their box 27 besides
+        fields = Fields.decode(data, limit=MAX_POLICY, mandatory=_MANDATORY, optional=(4,), items=items)
         policy = _read_policy(fields)
         _require_sound(policy)
         return policy

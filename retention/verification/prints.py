@@ -9,7 +9,7 @@ from crypto.closings import EnvelopeList
 from crypto.deposit import DepositRecord, WithdrawalRecord
 from crypto.encoding import Fields
 from crypto.errors import KindError
-from crypto.manifest import MAX_DOCUMENTS, MAX_MANIFEST, MAX_MANIFEST_ITEMS, Document
+from crypto.manifest import MAX_DOCUMENTS, MAX_MANIFEST, Document, manifest_items
 from crypto.pades import MAX_PDF, VerifiedPdf, read_attachments, verify_pdf
 from crypto.policy import Policy
 from crypto.statement import Kind, Statement, parse_note, require_signers
@@ -69,7 +69,7 @@ def read_statement(note: bytes) -> Statement:
 def _check_documents(record: DepositRecord | WithdrawalRecord, data: bytes, report: Report, *, file: str) -> None:
     """The list that the print shows, `{1 tag key, 2 [[path, size, sha256]…]}`, against the receipt."""
     with report.judging(file):
-        fields = Fields.decode(data, limit=MAX_MANIFEST, mandatory=(1, 2), items=MAX_MANIFEST_ITEMS)
+        fields = Fields.decode(data, limit=MAX_MANIFEST, mandatory=(1, 2), items=manifest_items(data))
         documents = [Document.from_cbor(one) for one in fields.array(2, least=1, most=MAX_DOCUMENTS)]
         check_documents(record, fields.bstr(1, size=TAG_KEY_SIZE), documents, report, file=file)
 
