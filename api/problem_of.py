@@ -39,8 +39,11 @@ PROBLEM_OF: Mapping[str, str] = {
     "store-conflict": "internal",
     "object-missing": "internal",
     "store-refused": "internal",
+    "cannot-compact": "internal",
     "rolled-back": "unavailable",
     "cannot-start": "unavailable",
+    "still-running": "unavailable",
+    "cannot-recover": "unavailable",
     # sealed bytes: one answer for all
     "format": "seal-refused",
     "truncated": "seal-refused",

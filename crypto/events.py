@@ -55,6 +55,7 @@ class EventKind(StrEnum):
     PROCEDURE_ARCHIVED = "procedure.archived"
     PROCEDURE_CANCELLED = "procedure.cancelled"
     PACKAGE_EXPORTED = "package.exported"
+    VAULT_RECOVERED = "vault.recovered"  # a restored database went on; all entries before it are as they were
     TOKEN_ISSUED = "token.issued"  # noqa: S105 - the name of an event
 
 

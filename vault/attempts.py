@@ -66,6 +66,13 @@ def refuse_at_once(works: Works, work: Work, box: Addressed, *, target: Target, 
     _tell(works, work, begun, box=box, kind=EventKind.DEPOSIT_REFUSED, data=code.encode())
 
 
+def note(works: Works, work: Work, box: Addressed, *, target: Target, outcome: str) -> None:
+    """Write an attempt whose own row was lost, as one that ended; its entry was told when it began."""
+    begun = _new(work.now, box, target)
+    begun = replace(begun, facts=replace(begun.facts, outcome=outcome))
+    _add(works, work, begun, box=box, state=AttemptState.FAILED)
+
+
 def refuse(works: Works, work: Work, begun: Begun, *, box: Addressed, code: str) -> None:
     """End an attempt as refused, with its entry `deposit.refused`."""
     if end(works, work, begun, state=AttemptState.FAILED, outcome=code):

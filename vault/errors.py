@@ -188,6 +188,12 @@ class StoreRefused(VaultFault):
     code: ClassVar[str] = "store-refused"
 
 
+class CannotCompact(VaultFault):
+    """Deleted keys could not be taken out of the key store's files; the text says who can."""
+
+    code: ClassVar[str] = "cannot-compact"
+
+
 class DatabaseUnavailable(OutsideError):
     """The database does not answer; nothing was written."""
 
@@ -204,3 +210,15 @@ class CannotStart(VaultFault):
     """A promise could not be kept, so the program does not start; the text says what to do."""
 
     code: ClassVar[str] = "cannot-start"
+
+
+class StillRunning(VaultFault):
+    """An API or a worker runs on this database; a recovery needs it alone."""
+
+    code: ClassVar[str] = "still-running"
+
+
+class CannotRecover(VaultFault):
+    """What is stored contradicts itself so that going on could make two histories; the text says where."""
+
+    code: ClassVar[str] = "cannot-recover"

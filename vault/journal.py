@@ -54,23 +54,30 @@ class Entry:
     event: Event
 
 
-def append(works: Works, work: Work, event: Event, *, place: Place) -> Entry:
-    """Append one entry in the caller's transaction."""
+def append(works: Works, work: Work, event: Event, *, place: Place, salt: bytes = b"") -> Entry:
+    """Append one entry in the caller's transaction.
+
+    Args:
+        salt: of an entry that was told before and is not in the log (vault.recovery); else it is drawn.
+    """
     seq = next_seq(work)
-    salt = os.urandom(SALT_SIZE)
+    salt = salt or os.urandom(SALT_SIZE)
+    work.session.add(row_of(works, seq, event, salt, place=place))
+    return Entry(seq, salt, event)
+
+
+def row_of(works: Works, seq: int, event: Event, salt: bytes, *, place: Place) -> JournalRow:
+    """The row of an entry under its number."""
     facts = JournalFacts(salt, event.encode(), place.box).encode()
     is_public = not place.bucket and place.procedure != NO_PROCEDURE
-    work.session.add(
-        JournalRow(
-            seq=seq,
-            platform=place.platform,
-            bucket=place.bucket,
-            leaf=leaf_data(event, salt),
-            facts=hide(_key(works, place), facts, table=TABLE, row_id=seq, state=STATE),
-            procedure_id=place.procedure if is_public else None,
-        )
+    return JournalRow(
+        seq=seq,
+        platform=place.platform,
+        bucket=place.bucket,
+        leaf=leaf_data(event, salt),
+        facts=hide(_key(works, place), facts, table=TABLE, row_id=seq, state=STATE),
+        procedure_id=place.procedure if is_public else None,
     )
-    return Entry(seq, salt, event)
 
 
 def next_seq(work: Work) -> int:

@@ -9,7 +9,7 @@ Left to others: the pages and the seal (vault.prints), prints of receipts (made 
 """
 
 from collections.abc import Iterator
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
@@ -18,10 +18,9 @@ from crypto.ceremony import Minutes, Outcome
 from crypto.closings import EnvelopeList
 from crypto.statement import Kind, Statement, parse_note
 from vault import envelopes, stamps
-from vault.envelopes import Kept
 from vault.errors import NotFound
 from vault.models import BoxRow, ClosingRow, OpeningRow, OpeningState, PrintRow
-from vault.opening import due, reading
+from vault.opening import due, keying, reading
 from vault.prints import (
     ClosedBox,
     Language,
@@ -125,12 +124,7 @@ def _policy_hash(closed: ClosedBox) -> bytes:
 
 
 def _opened(works: Works, work: Work, row: OpeningRow, minutes: Statement) -> Iterator[OpenedEnvelope]:
-    listed: list[Kept] = [
-        one
-        for closing in due.closing_rows(work, row)
-        for entry in due.entries_of(closing)
-        if (one := envelopes.find(works, work, UUID(bytes=entry.envelope_id), procedure=row.procedure_id)) is not None
-    ]
+    listed = keying.listed(works, work, row)
     for said in Minutes.of(minutes).envelopes:
         if said.outcome is Outcome.OPENED:
             kept = listed[said.index]

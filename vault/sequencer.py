@@ -79,7 +79,7 @@ def prove(works: Works, position: int, *, head: Head) -> LogProof:
     """
     if position >= head.size:
         raise NotReady("the journal's next publication")
-    hashes = inclusion_proof(_stored_tiles(works), index=position, size=head.size)
+    hashes = inclusion_proof(stored_tiles(works), index=position, size=head.size)
     return LogProof(position, tuple(hashes), head.note)
 
 
@@ -144,7 +144,7 @@ def _dummy(works: Works, work: Work, position: int) -> JournalRow:
 def _sign(works: Works, *, start: int, end: int) -> None:
     """Write the tiles of a placed batch, its checkpoint object, then ◆ its row."""
     leaves = _leaves(works, start - start % 256, end)
-    grown = grow(_stored_tiles(works), start, leaves[start % 256 :])
+    grown = grow(stored_tiles(works), start, leaves[start % 256 :])
     lock_until = evidence_lock(works.clock.now())
     for tile, hashes in grown.items():
         _put(works, tile_name(tile.path), hashes)
@@ -156,7 +156,7 @@ def _sign(works: Works, *, start: int, end: int) -> None:
     try:
         works.store.put(checkpoint_name(end), note, lock_until=lock_until)
     except StoreConflict as error:
-        if _read(works, checkpoint_name(end)) != note:
+        if read_object(works, checkpoint_name(end)) != note:
             raise RolledBack(f"another head of {end} entries is already signed. Run `bidvault recover`.") from error
     works.store.durable()
     with works.open() as work:
@@ -174,24 +174,26 @@ def _put(works: Works, name: str, data: bytes) -> None:
     try:
         works.store.put(name, data, lock_until=evidence_lock(works.clock.now()))
     except StoreConflict as error:
-        if _read(works, name) != data:
+        if read_object(works, name) != data:
             raise RolledBack(f"another journal tile lies at {name}. Run `bidvault recover`.") from error
 
 
-def _read(works: Works, name: str) -> bytes:
+def read_object(works: Works, name: str) -> bytes:
+    """A tile, bundle or head as stored; ObjectMissing."""
     facts = works.store.latest(name)
     return works.store.get_range(name, facts.version_id, offset=0, size=facts.size)
 
 
-def _stored_tiles(works: Works) -> ReadTile:
-    return lambda tile: _read(works, tile_name(tile.path))
+def stored_tiles(works: Works) -> ReadTile:
+    """Reads the log's tiles from the store."""
+    return lambda tile: read_object(works, tile_name(tile.path))
 
 
 def _tiles(works: Works, grown: dict[Tile, bytes]) -> ReadTile:
-    stored = _stored_tiles(works)
+    stored = stored_tiles(works)
     return lambda tile: grown[tile] if tile in grown else stored(tile)
 
 
 def read_tile_object(works: Works, path: str) -> bytes:
     """A tile or bundle as stored, for auditors."""
-    return _read(works, tile_name(path))
+    return read_object(works, tile_name(path))

@@ -21,8 +21,9 @@ from vault import envelopes, journal, receiving, refusals
 from vault.authorities import Stamp
 from vault.envelopes import Addressed, Depositor, Kept, Wanted
 from vault.errors import WrongState
-from vault.lifecycle import BoxTimes, EnvelopeState, Judgement, ProcedureState, judge, withdrawn_with
+from vault.lifecycle import BoxTimes, EnvelopeState, Judgement, ProcedureState, Reason, judge, withdrawn_with
 from vault.receiving import Acknowledgement
+from vault.rows import Stamp as KeptStamp
 from vault.work import Work, Works
 
 
@@ -74,14 +75,27 @@ def _enter(works: Works, work: Work, wanted: Wanted, *, record: WithdrawalRecord
         if not payload:
             ruling = receiving.rule(works, work, box=box, judged=judged, stamp=stamp, entry=entry)
             payload = Withdrawal(record, ruling).encode()
-        written = _write(works, kept, payload=payload, stamp=stamp, is_taken=kept in taken)
+        written = _write(works, kept, payload=payload, stamp=receiving.kept_stamp(stamp), is_taken=kept in taken)
         chosen = written if kept.id == chosen.id else chosen
     return chosen
 
 
-def _write(works: Works, kept: Kept, *, payload: bytes, stamp: Stamp, is_taken: bool) -> Kept:
+def adopt(works: Works, work: Work, box: Addressed, *, said: Withdrawal, stamp: KeptStamp) -> None:
+    """Make a withdrawal true again whose rows were lost; its own entry is in the journal already (vault.recovery)."""
+    ledger = envelopes.lock_ledger(works, work, box, bidder=said.record.bidder)
+    held = [_locked(works, work, one, box) for one in ledger.up_to(UUID(bytes=said.record.envelope_id))]
+    chosen = held[-1]
+    taken = _withdrawn(held) if said.ruling.verdict is Verdict.IN_TIME else ()
+    judged = Judgement(said.ruling.verdict, Reason(said.ruling.reason))
+    for kept in (chosen, *(one for one in taken if one.id != chosen.id)):
+        if kept.id != chosen.id:
+            _tell(works, work, kept, box=box, record=said.record, judged=judged)
+        _write(works, kept, payload=said.encode(), stamp=stamp, is_taken=kept in taken)
+
+
+def _write(works: Works, kept: Kept, *, payload: bytes, stamp: KeptStamp, is_taken: bool) -> Kept:
     """Keep the statement; a received envelope stays so until its token has come (rule 3)."""
-    facts = replace(kept.facts, withdrawal=payload, stamps=(*kept.facts.stamps, receiving.kept_stamp(stamp)))
+    facts = replace(kept.facts, withdrawal=payload, stamps=(*kept.facts.stamps, stamp))
     is_over = is_taken and kept.state is not EnvelopeState.RECEIVED
     return envelopes.write(works, kept.row, facts, state=EnvelopeState.WITHDRAWN if is_over else kept.state)
 

@@ -13,23 +13,28 @@ Left to others: what is written (the journeys), the gate's own transactions (vau
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from sqlalchemy import Engine, create_engine, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+import psycopg
+from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlmodel import Session
 
-from vault.errors import DatabaseUnavailable
+from vault.errors import DatabaseUnavailable, StillRunning
 from vault.settings import Settings
 from vault.store import KeyStore, ObjectStore
 from vault.tally import Tally
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine.interfaces import DBAPIConnection
+    from sqlalchemy.pool import ConnectionPoolEntry
+
     from vault.authorities import TimeAuthorities
     from vault.gate.service import Gate
     from vault.keys import Keychain, ServiceKeys
@@ -81,16 +86,35 @@ class Works:
             DatabaseUnavailable: the database does not answer; nothing was written, or (a lost answer to the commit)
                 the repeat of the same act finds it done.
         """
-        with Session(self.engine, expire_on_commit=False, autoflush=False) as session:
-            try:
-                yield Work(session=session, now=self.clock.now())
-                session.commit()
-            except (OperationalError, InterfaceError, NoConnectionFree) as error:
-                raise DatabaseUnavailable("the database does not answer") from error
-            except DBAPIError as error:
-                if error.connection_invalidated:
-                    raise DatabaseUnavailable("the database broke off") from error
-                raise
+        with Session(self.engine, expire_on_commit=False, autoflush=False) as session, _told():
+            yield Work(session=session, now=self.clock.now())
+            session.commit()
+
+    @contextmanager
+    def look(self) -> Iterator[Work]:
+        """Read, each statement by itself: under READ COMMITTED each sees its own moment anyway.
+
+        Nothing is written here: what was added to the session is forgotten.
+
+        Raises:
+            DatabaseUnavailable: the database does not answer.
+        """
+        reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        with Session(reading, expire_on_commit=False, autoflush=False) as session, _told():
+            yield Work(session=session, now=self.clock.now())
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What the driver raises, in the vault's words."""
+    try:
+        yield
+    except (OperationalError, InterfaceError, NoConnectionFree) as error:
+        raise DatabaseUnavailable("the database does not answer") from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise DatabaseUnavailable("the database broke off") from error
+        raise
 
 
 @dataclass(frozen=True)
@@ -112,14 +136,58 @@ class Work:
         )
 
 
+@contextmanager
+def running(engine: Engine) -> Iterator[None]:
+    """Say for as long as a process serves that it does; a recovery waits for nobody and refuses while anyone does.
+
+    Raises:
+        StillRunning: a recovery is under way.
+        DatabaseUnavailable: the database does not answer.
+    """
+    with _holding(engine, "SELECT pg_try_advisory_lock_shared(:space, :number)", "a recovery is under way"):
+        yield
+
+
+@contextmanager
+def alone(engine: Engine) -> Iterator[None]:
+    """Have the database alone, which no process of the vault may be serving on.
+
+    Raises:
+        StillRunning: an API, a worker or another recovery runs on it.
+        DatabaseUnavailable: the database does not answer.
+    """
+    reason = "an API, a worker or another recovery runs on this database: stop it first"
+    with _holding(engine, "SELECT pg_try_advisory_lock(:space, :number)", reason):
+        yield
+
+
+@contextmanager
+def _holding(engine: Engine, statement: str, reason: str) -> Iterator[None]:
+    """Hold a lock of a whole session: it ends with the process, however that ends."""
+    try:
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            taken = connection.execute(text(statement), {"space": NAMED_LOCKS, "number": SERVING_LOCK}).scalar_one()
+            if not taken:
+                raise StillRunning(reason)
+            try:
+                yield
+            finally:
+                connection.invalidate()  # the session ends, and its lock with it
+    except (OperationalError, InterfaceError) as error:
+        raise DatabaseUnavailable("the database does not answer") from error
+
+
+SERVING_LOCK = 2  # 1 is the sequencer's
 BOX_LOCKS = 0x62780001  # advisory lock spaces: arbitrary, distinct
 NAMED_LOCKS = 0x62780002
 PATIENCE = timedelta(seconds=60)  # a database that does not answer is told as such, and holds no request for ever
 CONNECT_SECONDS = 5
+MOST_REST = 1.0  # seconds
+RESTING = "resting since"
 
 
 def connect(url: str, *, pool_size: int = 8, patience: timedelta = PATIENCE) -> Engine:
-    """An engine for one role; connections are checked before use, so that a restarted database is found again.
+    """An engine for one role; connections that rested are checked before use: a restarted database is found again.
 
     Args:
         url: where, as whom.
@@ -127,11 +195,10 @@ def connect(url: str, *, pool_size: int = 8, patience: timedelta = PATIENCE) -> 
         patience: for one statement, locks included, and for a free connection; a line that takes nothing is cut then.
     """
     millis = int(patience / timedelta(milliseconds=1))
-    return create_engine(
+    engine = create_engine(
         url,
         pool_size=pool_size,
         max_overflow=8,
-        pool_pre_ping=True,
         pool_timeout=patience.total_seconds(),
         isolation_level="READ COMMITTED",
         connect_args={
@@ -140,3 +207,29 @@ def connect(url: str, *, pool_size: int = 8, patience: timedelta = PATIENCE) -> 
             "options": f"-c statement_timeout={millis}",
         },
     )
+    event.listen(engine, "checkin", _note_rest)
+    event.listen(engine, "checkout", _require_alive)
+    return engine
+
+
+def _note_rest(_connection: object, record: ConnectionPoolEntry) -> None:
+    record.info[RESTING] = time.monotonic()
+
+
+def _require_alive(connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: object) -> None:
+    """Ask a connection that rested a while whether it lives; the pool opens another in its place, and asks that.
+
+    One that served a moment ago is not asked: were its database restarted since, the act that gets it is told
+    DatabaseUnavailable, and all that rest are dropped with it.
+    """
+    rested = record.info.get(RESTING)
+    if rested is None or time.monotonic() - rested < MOST_REST:
+        return
+    cursor = connection.cursor()
+    try:
+        cursor.execute("SELECT 1")
+        connection.rollback()
+    except psycopg.Error as error:
+        raise DisconnectionError from error
+    finally:
+        cursor.close()

@@ -18,6 +18,7 @@ from uuid import UUID
 
 from crypto.ceremony import Keyed, Unkeyed
 from crypto.contribution import open_contribution
+from crypto.deposit import DepositRecord
 from crypto.errors import CryptoError, QuorumError
 from crypto.events import EventKind
 from crypto.opening_rules import DueEntry, DueOpening, require_contribution, require_release
@@ -36,6 +37,7 @@ from vault.work import Work, Works
 
 LEFT_OUT = "left-out"
 ROTTEN = "rotten"
+KEYED_BEFORE = frozenset({EnvelopeState.KEYED, EnvelopeState.OPENED, EnvelopeState.FAILED})
 ARE_KEYED = (OpeningState.KEYED, OpeningState.MINUTED)
 
 
@@ -65,7 +67,7 @@ def key(works: Works, opening_id: bytes) -> bool:
     with works.open() as work:
         row = due.row_of(work, opening_id)
     if row.state in ARE_KEYED:
-        _forget_key(works, row)
+        forget_key(works, row)
         return True
     if row.state not in contributing.TAKES:
         return False
@@ -87,11 +89,86 @@ def key(works: Works, opening_id: bytes) -> bool:
     # O6. ◆ Keyed; then the opening key is gone.
     if not _commit_keyed(works, row, accepted, unkeyed):
         return False
-    _forget_key(works, row)
+    forget_key(works, row)
     return True
 
 
-def _forget_key(works: Works, row: OpeningRow) -> None:
+def restore(works: Works, opening_id: bytes) -> int:
+    """O5 again, after the key store was restored: the file keys of what was keyed, from what custodians gave then.
+
+    Nobody is asked and nothing is said anew; tells how many keys were missing.
+
+    Raises:
+        ObjectMissing: the opening's key is gone too: only a new attempt helps (`repeat`).
+        CryptoError: what is stored is not what was stored.
+    """
+    with works.open() as work:
+        row = due.row_of(work, opening_id)
+    said = Keyed.of(parse_note(row.keyed or b"", Kind.KEYED))
+    checked = due.check(works, opening_id)
+    with works.open() as work:
+        given = [one for one in contributing.of_opening(work, opening_id) if one.id in said.contributions]
+    shares = _open_shares(works, checked, row, accepted=given, release=row.release or b"")
+    without = {one.index for one in said.unkeyed}
+    restored = 0
+    for entry in checked.entries:
+        kept = due.find(works, row.procedure_id, entry.entry.envelope_id)
+        if kept is not None and entry.index not in without and not has_file_key(works, kept):
+            _keep_file_key(works, kept, shares.of(entry.index))
+            restored += 1
+    works.key_store.durable()
+    return restored
+
+
+def say_keyed(works: Works, opening_id: bytes) -> bool:
+    """O6 again, where the keys are there and the row that says so was lost; tells whether it could be said.
+
+    It can when the opening's key is gone (so O6 was done), k contributions are known, and every envelope that has a
+    reason to be keyed has its key.
+    """
+    with works.open() as work:
+        row = due.row_of(work, opening_id)
+        found = listed(works, work, row)
+    checked = due.check(works, opening_id)
+    accepted = _accepted(works, opening_id)
+    rotten = frozenset(row.rotten or ())
+    unkeyed = []
+    for entry in checked.entries:
+        kept = found.get(entry.index)
+        if kept is None or not has_file_key(works, kept):
+            if not entry.is_left_out and entry.index not in rotten:
+                return False
+            unkeyed.append(Unkeyed(entry.index, LEFT_OUT if entry.is_left_out else ROTTEN))
+    if len({one.person for one in accepted}) < checked.custodians.k:
+        return False
+    _commit_keyed(works, row, accepted, tuple(unkeyed))
+    return True
+
+
+def repeat(works: Works, opening_id: bytes) -> None:
+    """Give an opening up whose keys are lost: a new attempt over the same closings restores them (protocol 4.8)."""
+    with works.open() as work:
+        row = work.session.get(OpeningRow, opening_id, with_for_update=True)
+        if row is None or row.state is OpeningState.ABANDONED:
+            return
+        row.state = OpeningState.ABANDONED
+        for box in due.boxes(work, row):
+            box.state = BoxState.CLOSED
+        place = journal.Place(due.platform_of(work, row), row.procedure_id)
+        given_up = journal.event(EventKind.OPENING_ABANDONED, at=work.now, place=place, subject=row.id)
+        journal.append(works, work, given_up, place=place)
+
+
+def has_file_key(works: Works, kept: Kept) -> bool:
+    """Whether the wrap of an envelope's file key lies in the key store."""
+    try:
+        works.key_store.get(key_name(WrapKind.FILE, kept.facts.object_id.bytes))
+    except ObjectMissing:
+        return False
+    return True
+
+
+def forget_key(works: Works, row: OpeningRow) -> None:
     """Delete the opening key's seed, again where a killed worker did not (protocol 4.8)."""
     works.key_store.delete(key_name(WrapKind.OPENING_SEED, seed_id(due.opening_of(row).opening_key).bytes))
 
@@ -200,8 +277,8 @@ def _commit_keyed(works: Works, row: OpeningRow, accepted: list[ContributionRow]
         if stored.state is not OpeningState.RELEASED:
             return stored.state in ARE_KEYED
         stored.keyed, stored.state = signed.note, OpeningState.KEYED
-        for index, kept in enumerate(listed(works, work, stored)):
-            _move(works, kept, without.get(index))
+        for index, kept in listed(works, work, stored).items():
+            _move(works, work, kept, reason=without.get(index))
         for box in due.boxes(work, stored):
             box.state = BoxState.KEYED
         place = journal.Place(due.platform_of(work, stored), stored.procedure_id)
@@ -210,22 +287,29 @@ def _commit_keyed(works: Works, row: OpeningRow, accepted: list[ContributionRow]
     return True
 
 
-def listed(works: Works, work: Work, row: OpeningRow) -> list[Kept]:
-    """All envelopes that an opening lists, in list order."""
-    rows = []
-    for closing in due.closing_rows(work, row):
-        for entry in due.entries_of(closing):
-            kept = envelopes.find(works, work, UUID(bytes=entry.envelope_id), procedure=row.procedure_id)
-            if kept is not None:
-                rows.append(kept)
-    return rows
+def listed(works: Works, work: Work, row: OpeningRow) -> dict[int, Kept]:
+    """All envelopes that an opening lists, by their place in the list; one whose row was lost is missing."""
+    entries = [entry for closing in due.closing_rows(work, row) for entry in due.entries_of(closing)]
+    found = (
+        envelopes.find(works, work, UUID(bytes=entry.envelope_id), procedure=row.procedure_id) for entry in entries
+    )
+    return {index: kept for index, kept in enumerate(found) if kept is not None}
 
 
-def _move(works: Works, kept: Kept, reason: str | None) -> None:
+def _move(works: Works, work: Work, kept: Kept, *, reason: str | None) -> None:
     if reason == LEFT_OUT:
         return  # it stays listed, and sealed
+    if kept.state in KEYED_BEFORE:
+        return  # a further attempt only restores its key
     after = EnvelopeState.KEYED if reason is None else EnvelopeState.UNKEYED
     if reason == ROTTEN:
         after = EnvelopeState.FAILED
     require_move(kept.state, after, by=Actor.VAULT)
     envelopes.write(works, kept.row, kept.facts, state=after)
+    if after is EnvelopeState.FAILED:
+        place = journal.Place(kept.row.platform, kept.facts.procedure, kept.facts.box)
+        imprint = DepositRecord.decode(kept.facts.record).imprint
+        failed = journal.event(
+            EventKind.ENVELOPE_FAILED, at=work.now, place=place, subject=imprint, data=ROTTEN.encode()
+        )
+        journal.append(works, work, failed, place=place)

@@ -34,6 +34,7 @@ from vault.work import Work, Works
 
 TABLE = "document"
 STATE = "opened"
+MISSING = "missing"  # listed, and no row tells of it any more
 
 
 def read_all(works: Works, opening_id: bytes) -> None:
@@ -42,7 +43,7 @@ def read_all(works: Works, opening_id: bytes) -> None:
         row = due.row_of(work, opening_id)
         if row.state is not OpeningState.KEYED:
             return
-        keyed = [one for one in listed(works, work, row) if one.state is EnvelopeState.KEYED]
+        keyed = [one for one in listed(works, work, row).values() if one.state is EnvelopeState.KEYED]
     # O7. ◆ each: read, check, keep what the documents are.
     for kept in keyed:
         _read(works, kept)
@@ -125,9 +126,10 @@ def _minute(works: Works, opening_id: bytes) -> None:
         keyed = parse_note(row.keyed, Kind.KEYED)
         said = Keyed.of(keyed)
         reasons = {one.index: one.reason for one in said.unkeyed}
+        kept = listed(works, work, row)
         found = [
-            _minuted(works, work, index, kept, reasons.get(index, ""))
-            for index, kept in enumerate(listed(works, work, row))
+            _minuted(works, work, index, kept.get(index), reasons.get(index, ""))
+            for index in range(sum(len(due.entries_of(one)) for one in due.closing_rows(work, row)))
         ]
         minutes = Minutes(
             opening_id=row.id,
@@ -151,7 +153,9 @@ def _persons(work: Work, contributions: tuple[bytes, ...]) -> list[bytes]:
     return [row.person for row in rows if row is not None]
 
 
-def _minuted(works: Works, work: Work, index: int, kept: Kept, reason: str) -> MinutedEnvelope:
+def _minuted(works: Works, work: Work, index: int, kept: Kept | None, reason: str) -> MinutedEnvelope:
+    if kept is None:
+        return MinutedEnvelope(index, Outcome.UNKEYED, reason or MISSING)
     if kept.state is EnvelopeState.OPENED:
         return MinutedEnvelope(index, Outcome.OPENED, "", documents_digest(documents_of(works, work, kept)))
     if kept.state is EnvelopeState.FAILED:

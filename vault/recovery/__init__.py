@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Recovery: after a database or a key store was restored from an older copy, all that was acknowledged is found again.
+
+`journey` is the act; each other module is one of its steps; `findings` what came of it.
+"""
+
+from vault.recovery.claims import Shown, read_claim, settle
+from vault.recovery.findings import Done, Findings, Loss, Lost
+from vault.recovery.journey import recover, require_nothing_lost, show
+
+__all__ = [
+    "Done",
+    "Findings",
+    "Loss",
+    "Lost",
+    "Shown",
+    "read_claim",
+    "recover",
+    "require_nothing_lost",
+    "settle",
+    "show",
+]
