@@ -256,8 +256,11 @@ class LockedLedger:
 
     def with_envelope(self, works: Works, box: Addressed, envelope_id: UUID) -> None:
         """Enter an envelope as this bidder's latest in the box."""
-        facts = self.facts.with_envelope(envelope_id)
-        self.row.facts = _hidden_ledger(works, self.row.id, facts, box)
+        self.write(works, box, self.facts.with_envelope(envelope_id).envelopes)
+
+    def write(self, works: Works, box: Addressed, envelopes: Sequence[UUID]) -> None:
+        """Have it hold these envelopes, oldest first."""
+        self.row.facts = _hidden_ledger(works, self.row.id, LedgerFacts(tuple(envelopes)), box)
 
     def up_to(self, envelope_id: UUID) -> tuple[UUID, ...]:
         """This envelope and all earlier ones, oldest first (protocol 4.5)."""
