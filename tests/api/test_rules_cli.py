@@ -34,7 +34,6 @@ def test_the_list_has_every_rule_and_says_that_nobody_adopted_it() -> None:
     assert all(one in said for one in ("FR-MP-01", "VT-10", "proposed schedule"))
 
 
-@pytest.mark.proves("RET-06")
 def test_one_rule_shows_its_terms_and_articles() -> None:
     code, said = run("show", "fr-mp-07", "--language", "en")
 
@@ -57,7 +56,7 @@ def test_the_rules_are_written_for_an_archive(tmp_path: Path) -> None:
     assert file.read_text(encoding="utf-8") == run("export", "--vitam-csv", "-")[1]
 
 
-@pytest.mark.proves("RET-04")
+@pytest.mark.proves("RET-01")
 def test_a_buyers_own_book_is_shown_and_one_that_shortens_is_refused_with_its_rule(tmp_path: Path) -> None:
     own = tmp_path / "own.toml"
     own.write_text(OWN, encoding="utf-8")

@@ -72,7 +72,7 @@ def test_forgetting_a_fact_never_ends_a_records_time(code: str, known: dict[str,
     assert not isinstance(after, Until) or isinstance(before, Until)
 
 
-@pytest.mark.proves("RET-03")
+@pytest.mark.proves("RET-07")
 @given(codes, facts, facts)
 def test_with_the_high_water_mark_nothing_learned_makes_it_earlier(
     code: str, known: dict[str, date], learned: dict[str, date]
@@ -84,7 +84,7 @@ def test_with_the_high_water_mark_nothing_learned_makes_it_earlier(
     assert not isinstance(before, Until) or lasts_at_least(after, before)
 
 
-@pytest.mark.proves("RET-04")
+@pytest.mark.proves("RET-01")
 @given(codes, terms, facts)
 def test_a_buyers_term_that_is_accepted_lasts_at_least_as_long_whatever_the_facts(
     code: str, own: Term, known: dict[str, date]

@@ -43,16 +43,17 @@ def day(found: KeepUntil) -> date:
     return found.day
 
 
-@pytest.mark.proves("RET-01")
+@pytest.mark.proves("RET-03")
 def test_a_rejected_bid_is_kept_five_years_from_the_notification() -> None:
     assert day(kept("FR-MP-07", signed=SIGNED, notified=NOTIFIED)) == date(2030, 3, 10)
 
 
-@pytest.mark.proves("RET-01")
+@pytest.mark.proves("RET-03")
 def test_a_contract_signed_after_it_was_notified_counts_from_its_signature() -> None:
     assert day(kept("FR-MP-07", signed=date(2025, 3, 20), notified=NOTIFIED)) == date(2030, 3, 20)
 
 
+@pytest.mark.proves("RET-10")
 @pytest.mark.parametrize(
     ("start", "years", "end"),
     [
@@ -81,6 +82,7 @@ def test_an_unknown_fact_is_never_due_and_says_what_is_missing(known: str, missi
     assert not is_over(found, datetime(2199, 1, 1, tzinfo=UTC), zone=PARIS)
 
 
+@pytest.mark.proves("RET-12")
 def test_only_a_recorded_outcome_voids_a_floor_that_can_never_start() -> None:
     found = kept("FR-MP-07", no_award=date(2026, 5, 5))
 
@@ -102,6 +104,7 @@ def test_works_are_kept_from_the_last_of_balance_acceptance_and_reserves() -> No
     assert found.governing.event == "reserves_lifted"
 
 
+@pytest.mark.proves("RET-03")
 def test_european_money_counts_from_the_end_of_the_year_of_the_last_payment() -> None:
     facts = {"signed": SIGNED, "notified": NOTIFIED}
     attributes = frozenset({"esif"})
@@ -140,7 +143,7 @@ def test_a_chosen_fallback_replaces_what_is_unknown_and_is_named() -> None:
     assert isinstance(keep_until(shipped().terms("FR-MP-10"), {"signed": SIGNED}, fallback=fallback), Unknown)
 
 
-@pytest.mark.proves("RET-03")
+@pytest.mark.proves("RET-07")
 def test_what_was_promised_once_is_never_shortened() -> None:
     promised = date(2040, 1, 1)
     facts = {"signed": SIGNED, "notified": NOTIFIED}
@@ -154,6 +157,7 @@ def test_what_was_promised_once_is_never_shortened() -> None:
     assert waiting.lower_bound == promised
 
 
+@pytest.mark.proves("RET-06")
 def test_common_pieces_of_several_lots_follow_the_last_of_them() -> None:
     lots = [kept("FR-MP-07", signed=SIGNED, notified=date(2025, month, 1)) for month in (4, 6, 9)]
 
@@ -173,12 +177,14 @@ def test_without_a_term_or_a_lot_there_is_no_answer() -> None:
         last_of([])
 
 
+@pytest.mark.proves("RET-10")
 def test_an_instant_has_its_day_in_the_buyers_zone() -> None:
     late = datetime(2026, 6, 30, 22, 15, tzinfo=UTC)
 
     assert (civil_date(late, PARIS), civil_date(late, CAYENNE)) == (date(2026, 7, 1), date(2026, 6, 30))
 
 
+@pytest.mark.proves("RET-10")
 def test_the_last_day_is_kept_to_its_end_in_the_buyers_zone() -> None:
     summer, winter = date(2031, 4, 20), date(2031, 12, 31)
 

@@ -17,7 +17,6 @@ FR, EN = Language.FRENCH, Language.ENGLISH
 KNOWN = {"signed": date(2025, 3, 3), "notified": date(2025, 3, 10)}
 
 
-@pytest.mark.proves("RET-06")
 def test_a_date_says_its_rule_its_term_and_its_event_in_both_languages() -> None:
     found = keep_until(shipped().terms("FR-MP-07"), KNOWN)
 
