@@ -48,14 +48,15 @@ class StoredProcedure:
         """The journal's entries of a kind about something."""
         return [one for one in self.told if one.event.kind is kind and one.event.subject == subject]
 
-    def disagreements(self, number: int) -> list[str]:
+    def disagreements(self, number: int, *, but: UUID | None = None) -> list[str]:
         """Where verdict, list, and the order of the journal's rows and indexes say different things of one envelope.
 
-        An envelope is in time, listed (or superseded by one that is) and sealed before the closing; or none of it.
+        An envelope is in time, listed (or superseded by one that is) and sealed before the closing; or none of it. One
+        that was withdrawn (`but`) is none of it either way.
         """
         [closing] = self.entries(EventKind.BOX_CLOSED, self.closings[number])
         found = []
-        for kept in self.of_box(number):
+        for kept in (one for one in self.of_box(number) if one.id != but):
             imprint = DepositRecord.decode(kept.facts.record).imprint
             [sealed] = self.entries(EventKind.ENVELOPE_SEALED, imprint)
             says = {

@@ -213,6 +213,9 @@ class FileKeyStore:
         names = (unquote(path.name) for path in self._keys.iterdir())
         yield from sorted(name for name in names if name.startswith(prefix))
 
+    def compact(self) -> None:
+        """A file that was unlinked is gone."""
+
     def durable(self) -> None:
         """Nothing here survives the test that made it."""
 

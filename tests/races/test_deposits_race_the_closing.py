@@ -8,33 +8,23 @@ box's lock alone decides which deposits are in time: those committed before the 
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
 
 from crypto.deposit import Receipt, Verdict
-from crypto.policy import Part
 from crypto.statement import Kind, parse_note
 from tests.figures import record
+from tests.races.acts import AFTER, BEFORE, Racing, publish_boxes
 from tests.races.crew import Crew, Start
 from tests.races.shared import SharedWorld
 from tests.races.stored import StoredProcedure, read_procedure
 from vault import sequencer
-from vault.procedures.plan import LotDraft, PartDraft, ProcedureDraft
 
 BOXES_AT_ONCE = 50  # of one procedure, all due in one week of their own
 DEPOSITORS = 3
 MOST_DEPOSITS = 20  # of one process into one box
-
-
-@dataclass(frozen=True)
-class Racing:
-    """What the processes are told."""
-
-    procedure: UUID
-    deadline: datetime
-    boxes: int
 
 
 @dataclass(frozen=True)
@@ -53,7 +43,7 @@ class Given:
 def deposit_until_closing(world: SharedWorld, start: Start, told: object) -> list[Given]:
     """A replica's API: deposit into each box until a deposit there sees the closing."""
     assert isinstance(told, Racing)
-    world.at(told.deadline - timedelta(seconds=1), told.procedure)
+    world.at(told.deadline + BEFORE, told.procedure)
     given = []
     for box in range(1, told.boxes + 1):
         start.wait()
@@ -69,21 +59,11 @@ def deposit_until_closing(world: SharedWorld, start: Start, told: object) -> lis
 def close_each(world: SharedWorld, start: Start, told: object) -> list[Given]:
     """A replica's worker: close each box while the others deposit."""
     assert isinstance(told, Racing)
-    world.at(told.deadline + timedelta(minutes=2), told.procedure)
+    world.at(told.deadline + AFTER, told.procedure)
     for box in range(1, told.boxes + 1):
         start.wait()
         world.close_box(box)
     return []
-
-
-def publish_boxes(world: SharedWorld, *, count: int, due: datetime) -> Racing:
-    """A procedure with so many boxes, one custodian of two."""
-    cards = tuple(one.card_file for one in world.custodians[:2])
-    part = PartDraft(Part.TECHNICAL, due, cards, 1)
-    lots = tuple(LotDraft(str(number), f"Lot {number}", (part,)) for number in range(1, count + 1))
-    wanted = world.draft(lots=lots)
-    assert isinstance(wanted, ProcedureDraft)
-    return Racing(world.publish(wanted), due, count)
 
 
 @pytest.mark.proves("T39", "DEP-09", "DEP-10", "TIME-01", "LOG-01")
