@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from uuid import UUID
 
+from sqlalchemy import ColumnElement, and_
+from sqlalchemy import select as rows
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
@@ -105,7 +107,7 @@ class Wanted:
 def find_own(works: Works, work: Work, wanted: Wanted) -> tuple[Kept, Addressed] | None:
     """A depositor's own envelope and its box; None for everyone else, whatever the reason."""
     try:
-        _procedure(work, wanted.depositor.platform, wanted.procedure)  # first: another's procedure has no key to try
+        _require_published(work, wanted.depositor.platform, wanted.procedure)  # first: another's has no key to try
         kept = find(works, work, wanted.envelope_id, procedure=wanted.procedure)
         if kept is None:
             return None
@@ -122,36 +124,30 @@ def address(work: Work, platform: str, procedure: UUID, *, lot: str, part: Part)
     Raises:
         NotFound: no such procedure for this platform, or not published, or no such lot or part.
     """
-    found, policy = _procedure(work, platform, procedure)
-    box = policy.box_of(lot, part)
-    if box is None:
-        raise NotFound
-    return _addressed(work, found, policy, box)
+    return _addressed(work, platform, procedure, and_(col(BoxRow.lot) == lot, col(BoxRow.part) == part.value))
 
 
 def address_number(work: Work, platform: str, procedure: UUID, *, number: int) -> Addressed:
     """Find a box by its number; NotFound as `address`."""
-    found, policy = _procedure(work, platform, procedure)
-    box = next((one for one in policy.boxes if one.number == number), None)
-    if box is None:
-        raise NotFound
-    return _addressed(work, found, policy, box)
+    return _addressed(work, platform, procedure, col(BoxRow.number) == number)
 
 
 def find(works: Works, work: Work, envelope_id: UUID, *, procedure: UUID, lock: bool = False) -> Kept | None:
     """An envelope's row with its facts; None where there is no row that is this procedure's."""
+    return claimed(works, work, envelope_id, procedure=procedure, lock=lock)[0]
+
+
+def claimed(
+    works: Works, work: Work, envelope_id: UUID, *, procedure: UUID, lock: bool = False
+) -> tuple[Kept | None, bool]:
+    """As `find`, and whether any row has this id, whoever's: that is told to nobody."""
     row = work.session.get(Envelope, envelope_id, with_for_update=lock or None, populate_existing=lock)
     if row is None:
-        return None
+        return None, False
     try:
-        return Kept(row, read(works, row, procedure=procedure))
+        return Kept(row, read(works, row, procedure=procedure)), True
     except NotThisRow:
-        return None
-
-
-def exists(work: Work, envelope_id: UUID) -> bool:
-    """Whether any row has this id, whoever's; told to nobody."""
-    return work.session.exec(select(Envelope.id).where(Envelope.id == envelope_id)).first() is not None
+        return None, True
 
 
 def belongs(kept: Kept, depositor: Depositor, box: Addressed) -> bool:
@@ -278,23 +274,18 @@ def lock_ledger(works: Works, work: Work, box: Addressed, *, bidder: str) -> Loc
         "state": LEDGER_STATE,
         "facts": _hidden_ledger(works, ledger_id, LedgerFacts(), box),
     }
-    work.session.execute(insert(Ledger).values(new).on_conflict_do_nothing(index_elements=["id"]))
-    row = work.session.exec(select(Ledger).where(Ledger.id == ledger_id).with_for_update()).one()
+    # One statement that makes it, or locks and reads what is there as it is now: the state is set to what it is.
+    made = insert(Ledger).on_conflict_do_update(index_elements=["id"], set_={"state": LEDGER_STATE}).returning(Ledger)
+    row = work.session.scalars(made, [new], execution_options={"populate_existing": True}).one()
     return LockedLedger(row, _ledger_facts(works, row, box))
 
 
-def _procedure(work: Work, platform: str, procedure: UUID) -> tuple[Procedure, Policy]:
-    found = work.session.exec(
-        select(Procedure).where(Procedure.id == procedure, Procedure.platform == platform)
-    ).first()
-    if found is None or found.state is ProcedureState.DRAFTED:
+def _require_published(work: Work, platform: str, procedure: UUID) -> None:
+    published = select(Procedure.id).where(
+        Procedure.id == procedure, Procedure.platform == platform, Procedure.state != ProcedureState.DRAFTED
+    )
+    if work.session.exec(published).first() is None:
         raise NotFound
-    row = work.session.exec(
-        select(PolicyRow).where(PolicyRow.procedure_id == procedure, PolicyRow.state == PolicyState.IN_FORCE)
-    ).first()
-    if row is None:
-        raise NotFound
-    return found, _decoded(row.payload)
 
 
 @lru_cache(maxsize=64)
@@ -311,13 +302,24 @@ def _epochs(work: Work, procedure: UUID) -> Sequence[PolicyRow]:
     ).all()
 
 
-def _addressed(work: Work, procedure: Procedure, policy: Policy, box: Box) -> Addressed:
-    row = work.session.exec(
-        select(BoxRow).where(BoxRow.procedure_id == procedure.id, BoxRow.number == box.number)
+def _addressed(work: Work, platform: str, procedure: UUID, which: ColumnElement[bool]) -> Addressed:
+    """One statement: a deposit asks for its box twice, and closings and openings for each."""
+    found = work.session.execute(
+        rows(col(Procedure.state), col(PolicyRow.payload), col(BoxRow.id), col(BoxRow.number), col(BoxRow.state)).where(
+            col(Procedure.id) == procedure,
+            col(Procedure.platform) == platform,
+            col(Procedure.state) != ProcedureState.DRAFTED,
+            col(PolicyRow.procedure_id) == col(Procedure.id),
+            col(PolicyRow.state) == PolicyState.IN_FORCE,
+            col(BoxRow.procedure_id) == col(Procedure.id),
+            which,
+        )
     ).first()
-    if row is None or row.id is None:
+    if found is None or found[2] is None:
         raise NotFound
-    return Addressed(procedure.platform, procedure.id, procedure.state, policy, box, row.id, row.state)
+    procedure_state, payload, box_id, number, state = found
+    policy = _decoded(payload)
+    return Addressed(platform, procedure, procedure_state, policy, policy.box(number), box_id, state)
 
 
 def _hidden(works: Works, envelope_id: UUID, facts: EnvelopeFacts, state: EnvelopeState) -> bytes:

@@ -218,8 +218,8 @@ def _enter(works: Works, work: Work, arrived: Arrived, stamp: Stamp | None) -> K
     work.lock_box(arrived.box.box_id)
     box = envelopes.address_number(work, arrived.box.platform, arrived.box.procedure, number=arrived.box.box.number)
     ledger = envelopes.lock_ledger(works, work, box, bidder=arrived.facts.bidder)
-    there = envelopes.find(works, work, arrived.envelope_id, procedure=box.procedure, lock=True)
-    if there is not None or envelopes.exists(work, arrived.envelope_id):
+    there, is_taken = envelopes.claimed(works, work, arrived.envelope_id, procedure=box.procedure, lock=True)
+    if is_taken:
         require_same(there, box=box, bidder=arrived.facts.bidder, tag=arrived.record.documents_tag)
         assert there is not None
         attempts.end(works, work, arrived.attempt, state=AttemptState.DONE, outcome="repeated")

@@ -31,7 +31,7 @@ from vault.receiving import Acknowledgement, Arrived
 from vault.rows import EnvelopeFacts
 from vault.store.locks import envelope_lock
 from vault.store.names import object_name
-from vault.work import Works
+from vault.work import Work, Works
 
 FAULT = "fault"  # the outcome of an attempt that ended by something without a code
 
@@ -55,14 +55,7 @@ def deposit(works: Works, request: DepositRequest, body: Body) -> Acknowledgemen
         StoreUnavailable, DatabaseUnavailable: ours; send the same again.
     """
     # D0. What the announcement alone decides.
-    box = _address(works, request)
-    try:
-        there = _require_acceptable(works, request, box)
-    except Exception as error:
-        with works.open() as work:
-            attempts.refuse_at_once(works, work, box, target=_target(request), code=code_of(error))
-        refusals.told(error)
-        raise
+    box, there = _announced(works, request)
     if there is not None:
         return _repeat(works, request, body, box=box, there=there)
 
@@ -122,26 +115,32 @@ class _Place:
         return f"_Place({self.object_id})"
 
 
-def _address(works: Works, request: DepositRequest) -> Addressed:
-    """The box this deposit is for; a miss is journaled and tells nothing."""
+def _announced(works: Works, request: DepositRequest) -> tuple[Addressed, Kept | None]:
+    """The box this deposit is for, and what lies there under its id already; a miss is journaled and tells nothing."""
+    box: Addressed | None = None
     try:
-        with works.open() as work:
-            return envelopes.address(work, request.platform, request.procedure, lot=request.lot, part=request.part)
-    except NotFound as error:
-        wanted = request.procedure.bytes + request.envelope_id.bytes
-        raise refusals.not_there(works, request.platform, wanted) from error
+        with works.look() as work:
+            box = envelopes.address(work, request.platform, request.procedure, lot=request.lot, part=request.part)
+            return box, _require_acceptable(works, work, request, box=box)
+    except Exception as error:
+        if box is None and isinstance(error, NotFound):
+            wanted = request.procedure.bytes + request.envelope_id.bytes
+            raise refusals.not_there(works, request.platform, wanted) from error
+        if box is not None:
+            with works.open() as work:
+                attempts.refuse_at_once(works, work, box, target=_target(request), code=code_of(error))
+            refusals.told(error)
+        raise
 
 
-def _require_acceptable(works: Works, request: DepositRequest, box: Addressed) -> Kept | None:
+def _require_acceptable(works: Works, work: Work, request: DepositRequest, *, box: Addressed) -> Kept | None:
     """Check all that D0 checks; an envelope of this depositor under this id is given back to be compared."""
     require_request(request)
-    with works.open() as work:
-        there = envelopes.find(works, work, request.envelope_id, procedure=box.procedure)
-        if there is not None or envelopes.exists(work, request.envelope_id):
-            tag = pipeline.announced_tag(request)
-            receiving.require_same(there, box=box, bidder=request.bidder, tag=tag)
-            return there
-        deposits = len(envelopes.ledger(works, work, box, bidder=request.bidder).envelopes)
+    there, is_taken = envelopes.claimed(works, work, request.envelope_id, procedure=box.procedure)
+    if is_taken:
+        receiving.require_same(there, box=box, bidder=request.bidder, tag=pipeline.announced_tag(request))
+        return there
+    deposits = len(envelopes.ledger(works, work, box, bidder=request.bidder).envelopes)
     sizes = [document.size for document in request.documents]
     require_accepting(box.procedure_state, box.policy.limits, sizes=sizes, deposits=deposits)
     works.store.require_room(request.stored_size)
