@@ -15,15 +15,14 @@ from crypto.deposit import DepositRecord, Verdict
 from crypto.encoding import to_millis
 from crypto.errors import CommitmentError, ManifestError, SignatureError
 from crypto.events import EventKind, leaf_data
-from crypto.header import MAGIC
-from crypto.manifest import Document, documents_tag, tag_key
+from crypto.manifest import Document
 from crypto.policy import Part
 from crypto.receipt_evidence import ReceiptEvidence, check_receipt, require_documents
 from crypto.sealing import object_context
 from crypto.statement import Kind, parse_note, require_signers
 from crypto.stream import CobDecryptor
 from tests.vault import depositing
-from tests.vault.depositing import CANARY, DOCUMENTS, NAME, announce
+from tests.vault.depositing import CANARY, DOCUMENTS, NAME
 from tests.world.world import ACME, ZENITH, World
 from vault import receiving
 from vault.deposit import own
@@ -46,80 +45,6 @@ def wanted(world: World, envelope_id: UUID, bidder: str = ACME, **other: object)
     return replace(Wanted(Depositor("default", bidder), world.procedure, "1", envelope_id), **other)  # type: ignore[arg-type]
 
 
-@pytest.mark.proves("T1", "CONF-02", "CONF-03")
-def test_attack_t1_a_stolen_bucket_shows_no_bid(open_world: World) -> None:
-    depositing.send(open_world, depositing.request(open_world))
-
-    [(name, content)] = [
-        (name, content)
-        for name, content in depositing.stored(open_world).items()
-        if name == object_name(depositing.kept(open_world, *depositing.envelope_ids(open_world)).facts.object_id.bytes)
-    ]
-
-    for clear in (CANARY, NAME.encode(), b"siret", ACME.encode(), MAGIC, b"%PDF"):
-        assert clear not in content
-        assert clear.hex().encode() not in name.encode()
-
-
-@pytest.mark.proves("T2", "CONF-02", "CONF-03", "LOG-06")
-def test_attack_t2_a_stolen_dump_shows_neither_bidder_nor_digest_nor_time(open_world: World) -> None:
-    open_world.time.clock.now += timedelta(milliseconds=1_234_567)  # a moment that nothing public has
-    given = depositing.send(open_world, depositing.request(open_world))
-    record = depositing.receipt_of(given).record
-
-    found = depositing.dump(open_world)
-
-    for clear in (
-        ACME.encode(),
-        CANARY,
-        NAME.encode(),
-        record.file_hash,
-        record.header_hash,
-        record.documents_tag or b"",
-    ):
-        assert clear not in found
-        assert clear.hex().encode() not in found
-    assert to_millis(record.last_byte_at).to_bytes(8, "big") not in found
-    with open_world.works.open() as work:
-        row = work.session.get_one(Envelope, UUID(bytes=record.envelope_id))
-        assert (row.procedure_id, row.box_number, row.bidder) == (None, None, None)
-        entries = work.session.exec(select(JournalRow).where(JournalRow.bucket == row.bucket)).all()
-        assert entries
-        assert {entry.procedure_id for entry in entries} == {None}
-
-
-@pytest.mark.proves("T2")
-def test_procedures_due_in_one_week_have_one_bucket_and_one_lock(world: World) -> None:
-    found = set()
-    for _ in range(2):
-        world.publish(world.draft(k=1, n=1))
-        kept = depositing.kept(world, world.deposit().id)
-        facts = world.store.head(object_name(kept.facts.object_id.bytes), kept.facts.version_id)
-        found.add((kept.row.bucket, facts.lock_until))
-
-    assert len(found) == 1
-    [(_, lock_until)] = found
-    assert lock_until is not None
-    assert (lock_until.weekday(), lock_until.hour) == (0, 0)
-    assert lock_until >= world.deadline + timedelta(days=90)
-
-
-@pytest.mark.proves("T56")
-def test_attack_t56_key_store_root_and_bucket_together_read_nothing(open_world: World) -> None:
-    given = depositing.send(open_world, depositing.request(open_world))
-    facts = depositing.kept(open_world, UUID(bytes=depositing.receipt_of(given).record.envelope_id)).facts
-    key = open_world.works.keys.object(open_world.procedure, facts.object_id)
-    content = b"".join(open_world.store.stream(object_name(facts.object_id.bytes), facts.version_id))
-
-    opened = CobDecryptor(key, object_context(facts.object_id.bytes))
-    inner = bytes(opened.update(content)) + bytes(opened.finish())
-
-    assert inner.startswith(MAGIC)
-    assert CANARY not in inner
-    assert NAME.encode() not in inner
-    assert [name for kind in (4, 5, 7) for name in open_world.key_store.list(f"{kind}/")] == []
-
-
 @pytest.mark.proves("CONF-09")
 def test_a_stored_envelope_does_not_open_in_anothers_place(shared_world: World) -> None:
     facts = [depositing.kept(shared_world, shared_world.deposit(bidder).id).facts for bidder in (ACME, ZENITH)]
@@ -129,25 +54,6 @@ def test_a_stored_envelope_does_not_open_in_anothers_place(shared_world: World) 
     for key, context in ((keys[0], facts[0].object_id), (keys[0], facts[1].object_id), (keys[1], facts[0].object_id)):
         with pytest.raises(CommitmentError):
             CobDecryptor(key, object_context(context.bytes)).update(swapped)
-
-
-@pytest.mark.proves("T46", "T61", "DEP-08")
-def test_attack_t46_a_price_is_not_found_from_what_is_kept(shared_world: World) -> None:
-    form = {"prix.txt": b"42\n"}
-    request = depositing.request(shared_world, announce(form))
-    record = depositing.receipt_of(depositing.send(shared_world, request, form)).record
-    second = replace(request, envelope_id=uuid4(), part=Part.FINANCIAL)
-    other = depositing.receipt_of(depositing.send(shared_world, second, form)).record
-    known = depositing.dump(shared_world) + record.encode() + other.encode()
-
-    # Whoever guesses the price right still finds nothing to hold it against, but for the secret.
-    [document] = documents_of(form)
-    assert document.sha256 not in known
-    assert record.documents_tag != documents_tag(tag_key(bytes(32), record.envelope_id), [document])
-    # The tag key of the first, which its opening shows, does not fit the second.
-    opened = tag_key(request.secret, record.envelope_id)
-    assert record.documents_tag == documents_tag(opened, [document])
-    assert other.documents_tag not in (record.documents_tag, documents_tag(opened, [document]))
 
 
 @pytest.mark.proves("ACK-01", "ACK-02", "TIME-01", "TIME-02")
@@ -323,25 +229,6 @@ def test_a_deposit_after_the_closing_has_a_receipt_and_stays_out_of_the_list(ope
     assert (row.procedure_id, row.box_number, row.bidder) == (open_world.procedure, 1, ZENITH)
 
 
-@pytest.mark.proves("T7")
-def test_attack_t7_a_server_clock_ahead_makes_no_deposit_late(open_world: World) -> None:
-    open_world.clock.ahead = timedelta(days=1, hours=1)
-
-    receipt = depositing.receipt_of(depositing.send(open_world, depositing.request(open_world)))
-
-    assert receipt.ruling.verdict is Verdict.IN_TIME
-
-
-@pytest.mark.proves("T8")
-def test_attack_t8_a_server_clock_behind_makes_no_late_deposit_in_time(open_world: World) -> None:
-    open_world.time.clock.now = open_world.deadline + timedelta(hours=1)
-    open_world.clock.ahead = -timedelta(days=1)
-
-    receipt = depositing.receipt_of(depositing.send(open_world, depositing.request(open_world)))
-
-    assert receipt.ruling.verdict is Verdict.REVIEW
-
-
 @pytest.mark.proves("LOG-01", "LOG-02")
 def test_every_act_of_a_depositor_is_an_entry(open_world: World) -> None:
     first = depositing.request(open_world)
@@ -364,29 +251,6 @@ def test_every_act_of_a_depositor_is_an_entry(open_world: World) -> None:
         DepositRecord.decode(depositing.kept(open_world, first.envelope_id).facts.record).imprint,
     )
     assert all(earlier.at <= later.at for earlier, later in pairwise(deposits))
-
-
-@pytest.mark.proves("T47")
-def test_an_envelope_is_told_to_its_depositor_and_is_nothing_to_anyone_else(open_world: World) -> None:
-    given = open_world.deposit(ACME)
-    strangers = (
-        wanted(open_world, given.id, bidder=ZENITH),
-        wanted(open_world, given.id, lot="2"),
-        wanted(open_world, given.id, procedure=uuid4()),
-        wanted(open_world, given.id, depositor=Depositor("elsewhere", ACME)),
-        wanted(open_world, uuid4()),
-    )
-
-    told = own.tell(open_world.works, wanted(open_world, given.id))
-    answers = []
-    for stranger in strangers:
-        for ask in (own.tell, own.evidence, own.position):
-            with pytest.raises(NotFound) as caught:
-                ask(open_world.works, stranger)
-            answers.append(str(caught.value))
-
-    assert (told.state, told.receipt) == (EnvelopeState.SEALED, given.acknowledgement.note)
-    assert len(set(answers)) == 1
 
 
 @pytest.mark.proves("T47", "ACK-03")

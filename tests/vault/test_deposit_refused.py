@@ -328,13 +328,3 @@ def test_attack_t26_an_id_that_cannot_be_used_is_refused_alike_whoever_holds_it(
     assert len(set(answers)) == 1
     codes = [event.data for event in depositing.events(open_world, EventKind.DEPOSIT_REFUSED)]
     assert codes == [b"id-taken"] * 4
-
-
-@pytest.mark.proves("T47")
-def test_a_new_id_is_as_good_with_rivals_as_without(open_world: World) -> None:
-    alone = depositing.send(open_world, depositing.request(open_world))
-    for _ in range(3):
-        depositing.send(open_world, depositing.request(open_world, bidder=ZENITH))
-    beside = depositing.send(open_world, depositing.request(open_world))
-
-    assert len(alone.note) == len(beside.note)

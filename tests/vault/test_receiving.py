@@ -18,7 +18,7 @@ from vault import receiving, sweep
 from vault.deposit import own
 from vault.envelopes import Depositor, Wanted
 from vault.errors import IdTaken, NotFound, OtherContent, StoreUnavailable
-from vault.lifecycle import EnvelopeState, Reason
+from vault.lifecycle import EnvelopeState
 
 SECOND = timedelta(seconds=1)
 
@@ -72,31 +72,6 @@ def test_one_authority_that_answers_is_enough_for_a_receipt(open_world: World) -
     assert depositing.send(open_world, depositing.request(open_world)).kind is Kind.RECEIPT
 
 
-@pytest.mark.proves("T40", "TIME-05", "TIME-06")
-@pytest.mark.parametrize(
-    ("waited", "verdict", "reason"),
-    [
-        (30 * SECOND, Verdict.IN_TIME, Reason.LAST_BYTE_BEFORE_DEADLINE),
-        (31 * SECOND, Verdict.REVIEW, Reason.UNDECIDED),
-        (600 * SECOND, Verdict.REVIEW, Reason.UNDECIDED),
-    ],
-    ids=str,
-)
-def test_attack_t40_an_outage_across_the_deadline_makes_nothing_late(
-    open_world: World, waited: timedelta, verdict: Verdict, reason: Reason
-) -> None:
-    silence(open_world)
-    open_world.time.clock.now = open_world.deadline - timedelta(milliseconds=5)
-    given = depositing.send(open_world, depositing.request(open_world))
-    silence(open_world, silent=False)
-    open_world.time.clock.now += waited
-
-    receiving.settle(open_world.works, open_world.box_id())
-
-    facts = depositing.kept(open_world, noticed_id(given)).facts
-    assert (facts.verdict, facts.reason) == (verdict, reason)
-
-
 def test_what_still_waits_at_the_closing_is_not_listed_and_is_reviewed_later(open_world: World) -> None:
     stands = open_world.deposit(ZENITH).id
     silence(open_world)
@@ -109,35 +84,6 @@ def test_what_still_waits_at_the_closing_is_not_listed_and_is_reviewed_later(ope
     assert open_world.listed(1) == [stands]
     sweep.received(open_world.works)
     assert depositing.kept(open_world, noticed_id(given)).state is EnvelopeState.REVIEW
-
-
-@pytest.mark.proves("T62", "DEP-09")
-def test_attack_t62_a_newer_deposit_stands_though_it_was_sealed_before_the_older(open_world: World) -> None:
-    silence(open_world)
-    older = open_world.deposit(ACME).id
-    silence(open_world, silent=False)
-    newer = open_world.deposit(ACME).id
-    sweep.received(open_world.works)
-    open_world.after_settle()
-
-    open_world.close_box(1)
-
-    assert open_world.listed(1) == [newer]
-    assert depositing.kept(open_world, older).state is EnvelopeState.SUPERSEDED
-
-
-@pytest.mark.proves("T62", "DEP-09")
-def test_a_newer_deposit_that_waits_for_its_token_stands_all_the_same(open_world: World) -> None:
-    open_world.deposit(ACME)
-    silence(open_world)
-    newer = open_world.deposit(ACME).id
-    silence(open_world, silent=False)
-    sweep.received(open_world.works)
-    open_world.after_settle()
-
-    open_world.close_box(1)
-
-    assert open_world.listed(1) == [newer]
 
 
 @pytest.mark.proves("T44")
