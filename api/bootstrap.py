@@ -31,6 +31,7 @@ from vault.prints.seal import PrintSeal
 from vault.settings import BucketAccess, Settings
 from vault.store import KeyStore
 from vault.store.barrier import DiskBarrier, OutsidePromise
+from vault.store.compaction import SupervisorCompaction, cannot_compact
 from vault.store.s3 import S3Access
 from vault.store.s3_keys import S3KeyStore
 from vault.store.s3_objects import S3ObjectStore
@@ -53,9 +54,11 @@ def compose(settings: Settings, *, clock: Clock | None = None) -> Works:
     clock = clock or SystemClock()
     passphrase = read_passphrase(settings.passphrase_file)
     service_keys = load_service_keys(settings.keys, passphrase, origin=settings.origin)
-    barrier = DiskBarrier(settings.embedded_store) if settings.embedded_store else OutsidePromise()
+    ours = settings.embedded_store
+    barrier = DiskBarrier(ours, quota=settings.store_quota) if ours else OutsidePromise()
     store = S3ObjectStore(objects_of(settings), clock=clock.now, barrier=barrier, horizon=settings.lock_horizon)
-    key_store = S3KeyStore(_access(settings, settings.key_store), barrier=barrier)
+    compaction = SupervisorCompaction(ours.parent) if ours else cannot_compact
+    key_store = S3KeyStore(_access(settings, settings.key_store), barrier=barrier, compaction=compaction)
     anchors = _anchors(settings)
     works = Works(
         engine=connect(settings.database_url.get_secret_value()),

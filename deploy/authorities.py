@@ -110,6 +110,10 @@ class Authorities:
         (self._directory / "authorities.port").write_text(f"{port}\n")
         return addresses(f"http://{LOOPBACK}:{port}")
 
+    def is_running(self) -> bool:
+        """Whether there is a child, and it has not ended."""
+        return self._child is not None and self._child.is_running()
+
     def stop(self) -> None:
         """Stop the child; safe to call twice."""
         if self._child is not None:

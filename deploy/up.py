@@ -24,13 +24,14 @@ from typing import Self
 import httpx2
 
 from api.auth import create_token_key
-from deploy.authorities import Authorities, write_seal, write_trust
+from deploy.authorities import Authorities, AuthorityAddresses, write_seal, write_trust
 from deploy.embedded.child import Child, Launch
 from deploy.embedded.directory import DataDirectory
 from deploy.embedded.postgres import DatabaseUrls
 from deploy.embedded.stack import EmbeddedStack, Parts
 from deploy.errors import PartFailed
 from deploy.migrations import migrate
+from deploy.supervisor import SupervisorDoor
 from vault.keys import create_service_keys
 from vault.settings import Authority
 
@@ -64,16 +65,25 @@ class Listening:
 class RunningVault:
     """One vault. Start it from a thread that lives as long as the program: the children end with that thread."""
 
-    def __init__(self, data: Path, *, outside: Outside | None = None, listening: Listening | None = None) -> None:
-        """Name the directory and what is outside; nothing is touched before `start`."""
+    def __init__(
+        self,
+        data: Path,
+        *,
+        outside: Outside | None = None,
+        listening: Listening | None = None,
+        store_quota: int | None = None,
+    ) -> None:
+        """Name the directory, what is outside, and what our store may take; nothing is touched before `start`."""
         self.outside = outside or Outside()
         self._listening = listening or Listening()
-        parts = Parts(database=self.outside.database is None, store=self.outside.s3_endpoint is None)
+        parts = Parts(self.outside.database is None, self.outside.s3_endpoint is None, store_quota=store_quota)
         self._stack = EmbeddedStack(data, parts=parts)
+        self._door = SupervisorDoor(self.directory.root, self._stack.compact_keys)
         self._authorities = Authorities(self.directory.root / "authorities")
         self._serving: dict[str, Child] = {}
         self._launches: dict[str, Launch] = {}
         self._restarts = 0
+        self._served: AuthorityAddresses | None = None
         self.url = ""
         self.owner_url = ""  # the database as the role that owns its tables
         self.environment: Mapping[str, str] = {}
@@ -114,15 +124,17 @@ class RunningVault:
             if (child := self._serving.pop(name, None)) is not None:
                 child.stop(patience=45)
         self._authorities.stop()
+        self._door.close()
         self._stack.stop()
 
     def watch(self) -> None:
-        """Start again a serving process that ended; to be called now and then.
+        """Start again a serving process, or the test authorities, that ended; to be called now and then.
 
         Raises:
-            PartFailed: a part ended, or serving processes end too often.
+            PartFailed: a part ended, or processes end too often.
         """
         self._stack.require_running()
+        self._watch_authorities()
         for name, child in list(self._serving.items()):
             if child.is_running():
                 continue
@@ -130,6 +142,21 @@ class RunningVault:
             if self._restarts > MOST_RESTARTS:
                 child.require_running()
             self._serving[name] = Child(self._launches[name])
+
+    def _watch_authorities(self) -> None:
+        """They keep nothing and may come back, at the address that everybody knows."""
+        if self._served is None or self._authorities.is_running():
+            return
+        self._count_restart("the test authorities end again and again")
+        if self._authorities.start().base != self._served.base:
+            raise PartFailed(
+                "the test authorities ended, and another program has their port: stop the vault and start it again"
+            )
+
+    def _count_restart(self, otherwise: str) -> None:
+        self._restarts += 1
+        if self._restarts > MOST_RESTARTS:
+            raise PartFailed(f"{otherwise}; see {self.directory.root}")
 
     def __enter__(self) -> Self:
         """Start it."""
@@ -184,7 +211,7 @@ class RunningVault:
         return path
 
     def _start_authorities(self, passphrase: str) -> tuple[Authority, ...]:
-        where = self._authorities.start()
+        where = self._served = self._authorities.start()
         write_trust(where, self.trust)
         if self.outside.keys is None or not (self.outside.keys / "seal.p8").exists():
             write_seal(where, self.keys, passphrase=passphrase.encode())
@@ -200,6 +227,7 @@ class RunningVault:
             return {"BIDVAULT_S3_ENDPOINT": self.outside.s3_endpoint}
         store = self._stack.store_access()
         self._stack.create_buckets(store.pair)
+        self._door.open()
         buckets = {"OBJECTS": (store.pair.objects, "vault"), "KEY_STORE": (store.pair.keys, "keys")}
         access = {
             f"BIDVAULT_{name}": json.dumps(
@@ -214,6 +242,7 @@ class RunningVault:
         return access | {
             "BIDVAULT_S3_ENDPOINT": store.endpoint,
             "BIDVAULT_EMBEDDED_STORE": str(store.directory),
+            "BIDVAULT_STORE_QUOTA": str(store.room),
         }
 
     def _serve(self) -> None:

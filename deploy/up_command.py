@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import TypeAdapter
+from pydantic import ByteSize, TypeAdapter, ValidationError
 from rich.console import Console
 
 from crypto.errors import CryptoError
@@ -45,6 +45,12 @@ def up(  # noqa: PLR0913, PLR0917 - options of a command
         str | None,
         typer.Option(envvar="BIDVAULT_S3_ENDPOINT", help="An outside S3 store; BIDVAULT_OBJECTS__… say who enters."),
     ] = None,
+    store_quota: Annotated[
+        str | None,
+        typer.Option(
+            envvar="BIDVAULT_STORE_QUOTA", help="What the embedded store may take, as 200GiB; else half the disk."
+        ),
+    ] = None,
     tsa: Annotated[
         list[str] | None, typer.Option(help="An outside time authority, URL=ROOT.pem; at least two.")
     ] = None,
@@ -62,7 +68,9 @@ def up(  # noqa: PLR0913, PLR0917 - options of a command
         passphrase_file=passphrase_file and passphrase_file.absolute(),
         has_one_role=database_url is not None and gate_database_url is None,
     )
-    vault = RunningVault(data or default_data(), outside=outside, listening=Listening(host, port))
+    vault = RunningVault(
+        data or default_data(), outside=outside, listening=Listening(host, port), store_quota=_quota(store_quota)
+    )
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: ended.set())
@@ -103,6 +111,15 @@ def _database(vault_url: str | None, gate_url: str | None, owner_url: str | None
         return None
     urls = [_with_driver(url) for url in (owner_url or vault_url, vault_url, gate_url or vault_url)]
     return DatabaseUrls(owner=urls[0], api=urls[1], gate=urls[2])
+
+
+def _quota(given: str | None) -> int | None:
+    if given is None:
+        return None
+    try:
+        return TypeAdapter(ByteSize).validate_python(given)
+    except ValidationError as error:
+        raise typer.BadParameter(f"{given}: write bytes, or as 200GiB", param_hint="--store-quota") from error
 
 
 def _with_driver(url: str) -> str:

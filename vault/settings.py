@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field, SecretStr, model_validator
+from pydantic import BaseModel, ByteSize, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 GIB = 1024**3
@@ -57,6 +57,7 @@ class Settings(BaseSettings):
     objects: BucketAccess
     key_store: BucketAccess
     embedded_store: Path | None = None  # the embedded store's directory: what `durable()` must flush
+    store_quota: ByteSize | None = None  # bytes that the embedded store may take; none: what the disk gives
     authorities: tuple[Authority, ...]
     quorum: int = Field(default=QUORUM, ge=QUORUM)
     keys: Path  # root, gate, statement, journal, seal

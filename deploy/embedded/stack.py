@@ -43,6 +43,7 @@ class StoreAccess:
     pair: BucketPair
     identities: Mapping[str, S3Credentials]
     directory: Path  # what the barrier flushes
+    room: int  # bytes that may lie there
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +66,11 @@ class Addresses:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Which parts are ours; the others are outside."""
+    """Which parts are ours, the others are outside; and how many bytes our store may take."""
 
     database: bool = True
     store: bool = True
+    store_quota: int | None = None
 
 
 class EmbeddedStack:
@@ -145,6 +147,14 @@ class EmbeddedStack:
         _require_canary(S3Access(store.endpoint, pair.keys, access_key("keys"), store.secrets["keys"]))
         return pair
 
+    def compact_keys(self, pair: BucketPair = DEFAULT_PAIR) -> None:
+        """Take deleted keys out of the store's files.
+
+        Raises:
+            PartFailed: it could not be done.
+        """
+        _running(self._store).compact(pair.keys)
+
     def addresses(self, *, database: DatabaseUrls, pair: BucketPair) -> Addresses:
         """Everything a vault on this database and these buckets must know."""
         store = self.store_access(pair)
@@ -167,7 +177,7 @@ class EmbeddedStack:
         """Where the store is and who may do what."""
         store = _running(self._store)
         identities = {name: S3Credentials(access_key(name), secret) for name, secret in store.secrets.items()}
-        return StoreAccess(store.endpoint, pair, identities, self.directory.store)
+        return StoreAccess(store.endpoint, pair, identities, self.directory.store, store.room)
 
     def __enter__(self) -> Self:
         """Start it."""
@@ -184,7 +194,8 @@ class EmbeddedStack:
             self._postgres = EmbeddedPostgres(self.directory, port)
             self._postgres.start()
         if self._parts.store:
-            self._store = EmbeddedStore(self.directory, self.directory.ports("store", PORTS), pairs=self._pairs)
+            ports = self.directory.ports("store", PORTS)
+            self._store = EmbeddedStore(self.directory, ports, pairs=self._pairs, quota=self._parts.store_quota)
             self._store.start()
 
     def _stop_parts(self) -> None:

@@ -3,12 +3,13 @@
 
 Rules
   1. Every port is given and on loopback; HTTP side doors are shut, gRPC wants our certificate.
-  2. Room is a ceiling of volumes, taken from the free disk.
+  2. Room is a ceiling of volumes, from the quota or the free disk; before it is reached the vault refuses (barrier).
   3. It is ready when a canary went in and came out again: listings answer before there is a volume.
   4. A volume whose index was torn by a power cut is not loaded: it is mended before anybody reads.
 """
 
 import shutil
+import subprocess
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -27,8 +28,15 @@ PORTS = (
     "s3.port", "s3.port.grpc", "admin.port", "admin.port.grpc",
 )  # fmt: skip
 VOLUME_MEGABYTES = 1024
+VOLUME_BYTES = VOLUME_MEGABYTES * 1024 * 1024
+SPARE_VOLUMES = 4
 FEWEST_VOLUMES = 8
 START_PATIENCE = 60.0
+SERVERS = ("master", "filer")  # that the store's shell talks to
+SHELL_PATIENCE = 120.0
+SETTLE = 2.0  # seconds in which a deletion that was acknowledged reaches its volume
+MOST_COMPACTIONS = 10
+LEAST_GARBAGE = 0.000001  # share of a volume that is worth compacting: any
 SWITCHED_OFF = (
     "-s3.iam=false", "-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.autoCreateBucket=false",
     "-s3.allowDeleteBucketNotEmpty=false", "-webdav=false", "-admin.ui=false", "-master.telemetry=false",
@@ -39,8 +47,16 @@ SWITCHED_OFF = (
 class EmbeddedStore:
     """One `weed mini` on `DATA/store`, its files in `DATA/conf`."""
 
-    def __init__(self, directory: DataDirectory, ports: Mapping[str, int], *, pairs: Sequence[BucketPair]) -> None:
-        """Name its place; nothing is touched before `start`."""
+    def __init__(
+        self,
+        directory: DataDirectory,
+        ports: Mapping[str, int],
+        *,
+        pairs: Sequence[BucketPair],
+        quota: int | None = None,
+    ) -> None:
+        """Name its place, and how many bytes it may take there; nothing is touched before `start`."""
+        self._quota = quota
         self._directory = directory
         self._ports = ports
         self._pairs = pairs
@@ -62,6 +78,7 @@ class EmbeddedStore:
             for collection, number in torn:
                 self._mend(collection, number)
             self._run()
+            self._require_whole()
 
     def stop(self) -> None:
         """End it; a full store may not listen, then it is killed, which loses nothing."""
@@ -74,6 +91,36 @@ class EmbeddedStore:
         """Raise PartFailed when it has ended."""
         if self._child is not None:
             self._child.require_running()
+
+    def compact(self, collection: str) -> None:
+        """Copy what is alive of a bucket's volumes, so that nothing deleted is left in a file.
+
+        A deletion reaches its volume a moment after it was acknowledged: it is done when none follows.
+
+        Raises:
+            PartFailed: the store's shell failed, or deletions go on.
+        """
+        for _ in range(MOST_COMPACTIONS):
+            self._shell("lock", f"volume.vacuum -collection={collection} -garbageThreshold={LEAST_GARBAGE}", "unlock")
+            time.sleep(SETTLE)
+            if not self._has_garbage(collection):
+                return
+        raise PartFailed(f"keys are being deleted all the time: {collection} could not be compacted; ask again")
+
+    def _shell(self, *commands: str) -> None:
+        """The store's own shell, with the certificate that only its supervisor has."""
+        master, filer = (f"127.0.0.1:{self._ports[f'{one}.port']}.{self._ports[f'{one}.port.grpc']}" for one in SERVERS)
+        conf = self._directory.conf
+        try:
+            said = subprocess.run(  # noqa: S603 - the command is ours, no shell
+                [str(weed_program()), "shell", f"-master={master}", f"-filer={filer}"],
+                input="".join(f"{command}\n" for command in [*commands, "exit"]),
+                text=True, capture_output=True, check=True, timeout=SHELL_PATIENCE, cwd=conf, env={"HOME": str(conf)},
+            )  # fmt: skip
+        except (subprocess.SubprocessError, OSError) as error:
+            raise PartFailed(f"the object store's shell did not end well: {error}") from error
+        if "error:" in said.stdout + said.stderr:
+            raise PartFailed(f"the object store's shell says: {(said.stdout + said.stderr).strip()}")
 
     def _run(self) -> None:
         self._forget_sockets()
@@ -110,12 +157,18 @@ class EmbeddedStore:
             "-volume.preStopSeconds=1",
         ]  # fmt: skip
 
+    @property
+    def room(self) -> int:
+        """Bytes that the vault may fill: the quota, or half of what the disk could give."""
+        if self._quota is not None:
+            return self._quota
+        held = sum(path.stat().st_size for path in self._directory.store.rglob("*.dat"))
+        return (shutil.disk_usage(self._directory.store).free + held) // 2
+
     def _volume_ceiling(self) -> int:
-        """Half of what the disk could give it, counted in volumes."""
-        volumes = list(self._directory.store.rglob("*.dat"))
-        held = sum(path.stat().st_size for path in volumes)
-        half = (shutil.disk_usage(self._directory.store).free + held) // 2
-        return max(FEWEST_VOLUMES, len(volumes) + 2, half // (VOLUME_MEGABYTES * 1024 * 1024))
+        """Volumes for that room, and a few more: the store fills several at once, and the vault must refuse first."""
+        there = len(list(self._directory.store.rglob("*.dat")))
+        return max(FEWEST_VOLUMES, there + 2, -(-self.room // VOLUME_BYTES) + SPARE_VOLUMES)
 
     def _answers(self) -> bool:
         """Whether the gateway listens and the volume server has loaded its volumes."""
@@ -132,13 +185,33 @@ class EmbeddedStore:
             time.sleep(0.1)
         return sorted(stored - loaded)
 
+    def _require_whole(self) -> None:
+        """Do not serve bids of which some are missing."""
+        if torn := self._torn_volumes():
+            names = ", ".join(f"volume {number} of {collection}" for collection, number in torn)
+            self.stop()
+            raise PartFailed(
+                f"{names} in {self._directory.store} cannot be read, and mending did not help: restore the directory "
+                "from its backup; nothing was changed but the indexes"
+            )
+
     def _loaded_volumes(self) -> set[tuple[str, int]]:
         try:
-            address = f"http://127.0.0.1:{self._ports['volume.port']}/status"
-            status = httpx2.get(address, timeout=5, trust_env=False).json()
+            return {(str(volume["Collection"]), int(volume["Id"])) for volume in self._volumes()}
         except httpx2.HTTPError:
             return set()
-        return {(str(volume["Collection"]), int(volume["Id"])) for volume in status.get("Volumes") or []}
+
+    def _volumes(self) -> list[dict[str, str | int]]:
+        """What the volume server says of its volumes."""
+        address = f"http://127.0.0.1:{self._ports['volume.port']}/status"
+        return list(httpx2.get(address, timeout=5, trust_env=False).json().get("Volumes") or [])
+
+    def _has_garbage(self, collection: str) -> bool:
+        try:
+            found = self._volumes()
+        except httpx2.HTTPError as error:
+            raise PartFailed(f"the object store does not say what it holds: {error}") from error
+        return any(volume["DeleteCount"] for volume in found if volume["Collection"] == collection)
 
     def _mend(self, collection: str, number: int) -> None:
         """`weed fix` builds the index anew from the volume's own data."""

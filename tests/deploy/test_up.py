@@ -115,6 +115,37 @@ def test_a_killed_worker_is_started_again(up: Up) -> None:
     assert httpx2.get(f"{url}/livez", trust_env=False).status_code == 200
 
 
+def test_killed_test_authorities_are_started_again_where_everybody_knows_them(up: Up) -> None:
+    up.url()
+    address = (up.data / "authorities" / "authorities.port").read_text()
+    (before,) = authorities_of(up.data)
+
+    before.kill()
+
+    until = time.monotonic() + PATIENCE
+    while not (again := [one for one in authorities_of(up.data) if one.pid != before.pid]):
+        assert time.monotonic() < until, "no other authorities came"
+        time.sleep(0.1)
+    assert again[0].is_running()
+    assert (up.data / "authorities" / "authorities.port").read_text() == address
+    assert "Stopped" in up.stop()
+    assert authorities_of(up.data) == []
+
+
+def authorities_of(data: Path) -> list[psutil.Process]:
+    return [one for one in children_of(data) if "deploy.authorities" in one.info["cmdline"]]
+
+
+@pytest.mark.parametrize(("given", "says"), [("--store-quota=much", "write bytes, or as 200GiB")])
+def test_a_quota_that_is_none_is_refused(data: Path, given: str, says: str) -> None:
+    up = Up(data, given)
+
+    said, _ = up.process.communicate(timeout=PATIENCE)
+
+    assert up.process.returncode == 2
+    assert says in said
+
+
 @pytest.fixture
 def authorities(data: Path) -> Iterator[AuthorityAddresses]:
     """Somebody else's, as far as the vault knows."""

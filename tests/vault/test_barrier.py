@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from vault.errors import StoreFull, StoreUnavailable
-from vault.store.barrier import DiskBarrier, OutsidePromise
+from vault.store.barrier import LOOK_EVERY, PROMISE_LIFE, DiskBarrier, OutsidePromise, Room
 
 
 class Disk:
@@ -85,3 +85,47 @@ def test_what_would_fill_the_disk_is_refused_before_it_comes(tmp_path: Path) -> 
 def test_an_outside_store_is_believed() -> None:
     OutsidePromise().wait()
     OutsidePromise().require_room(1 << 60)
+
+
+class TestRoom:
+    def hold(self, folder: Path, size: int) -> None:
+        (folder / "vault_1.dat").write_bytes(bytes(size))
+
+    def test_what_would_pass_the_quota_is_refused(self, tmp_path: Path) -> None:
+        self.hold(tmp_path, 600)
+        room = Room(tmp_path, 1000)
+        room.take(400)
+
+        with pytest.raises(StoreFull, match="store_quota"):
+            Room(tmp_path, 1000).take(401)
+
+    def test_many_who_come_at_once_are_not_promised_the_same_room(self, tmp_path: Path) -> None:
+        room = Room(tmp_path, 1000, timer=lambda: 0.0)
+        room.take(600)
+
+        with pytest.raises(StoreFull):
+            room.take(600)
+
+    def test_a_promise_that_never_came_is_forgotten(self, tmp_path: Path) -> None:
+        times = iter([0.0, PROMISE_LIFE + 1])
+        room = Room(tmp_path, 1000, timer=lambda: next(times))
+        room.take(600)
+
+        room.take(600)
+
+    def test_what_arrived_and_was_freed_is_looked_at_again(self, tmp_path: Path) -> None:
+        self.hold(tmp_path, 1000)
+        times = iter([0.0, LOOK_EVERY])
+        room = Room(tmp_path, 1000, timer=lambda: next(times))
+        with pytest.raises(StoreFull):
+            room.take(1)
+        self.hold(tmp_path, 0)
+
+        room.take(1)
+
+    def test_the_barrier_asks_it(self, tmp_path: Path) -> None:
+        barrier = DiskBarrier(tmp_path, reserve=0, quota=10)
+
+        with pytest.raises(StoreFull):
+            barrier.require_room(11)
+        barrier.close()

@@ -273,6 +273,9 @@ class MemoryKeyStore(Faults):
         self.before("list")
         yield from sorted(name for name in self.keys if name.startswith(prefix))
 
+    def compact(self) -> None:
+        self.before("compact")
+
     def durable(self) -> None:
         self.before("durable")
         self._flushed = dict(self.keys)

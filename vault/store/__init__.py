@@ -217,6 +217,14 @@ class KeyStore(Protocol):
         """Names that begin with `prefix`, in order: for the sweep."""
         ...
 
+    def compact(self) -> None:
+        """Return once what was deleted before this call lies in no file of the store any more.
+
+        Raises:
+            CannotCompact: this store cannot be compacted from here; the text says who can.
+        """
+        ...
+
     def durable(self) -> None:
         """As `ObjectStore.durable`."""
         ...

@@ -11,6 +11,7 @@ import ctypes
 import os
 import shutil
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -19,6 +20,8 @@ from vault.errors import StoreFull, StoreUnavailable
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
+LOOK_EVERY = 5.0  # seconds between two looks at what a store holds
+PROMISE_LIFE = 60.0  # seconds that an upload is counted beside what has arrived of it
 RESERVE = 512 * 1024 * 1024  # room left to the database and the journal
 
 
@@ -51,13 +54,51 @@ class OutsidePromise:
         """Nobody to ask."""
 
 
+class Room:
+    """What a directory may still take of its quota.
+
+    Files are looked at now and then, not for each deposit: what was promised since is counted by its promise, so that
+    many who come at once are not all promised the same room.
+    """
+
+    def __init__(self, directory: Path, quota: int, *, timer: Callable[[], float] = time.monotonic) -> None:
+        """Name the directory and its bytes."""
+        self._directory = directory
+        self._quota = quota
+        self._timer = timer
+        self._lock = threading.Lock()
+        self._looked_at = -LOOK_EVERY
+        self._held = 0
+        self._promised: list[tuple[float, int]] = []
+
+    def take(self, size: int) -> None:
+        """Promise room for `size` bytes, or raise StoreFull."""
+        with self._lock:
+            now = self._timer()
+            if now - self._looked_at >= LOOK_EVERY:
+                self._held = sum(path.stat().st_size for path in self._directory.rglob("*.dat"))
+                self._looked_at = now
+                self._promised = [one for one in self._promised if now - one[0] < PROMISE_LIFE]
+            if self._held + sum(promised for _, promised in self._promised) + size > self._quota:
+                raise StoreFull("the store's quota has no room for this; its operator may raise store_quota")
+            self._promised.append((now, size))
+
+
 class DiskBarrier:
     """Group commit over the filesystem that holds the embedded store."""
 
-    def __init__(self, directory: Path, *, reserve: int = RESERVE, flush: Callable[[int], None] = _syncfs) -> None:
-        """Watch over the filesystem of `directory`, keeping `reserve` bytes free."""
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        reserve: int = RESERVE,
+        quota: int | None = None,
+        flush: Callable[[int], None] = _syncfs,
+    ) -> None:
+        """Watch over the filesystem of `directory`, keeping `reserve` bytes free, and the directory within `quota`."""
         self._directory = directory
         self._reserve = reserve
+        self._room = Room(directory, quota) if quota is not None else None
         self._flush = flush
         # One descriptor for as long as we live: the kernel reports a lost write once to each that was open before it.
         self._descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -98,9 +139,11 @@ class DiskBarrier:
             self._turn.notify_all()
 
     def require_room(self, size: int) -> None:
-        """Refuse what would leave less than the reserve."""
+        """Refuse what would leave less than the reserve, or pass the quota."""
         if shutil.disk_usage(self._directory).free < size + self._reserve:
             raise StoreFull("the store's disk has no room for this")
+        if self._room is not None:
+            self._room.take(size)
 
     def close(self) -> None:
         """Let go of the filesystem."""

@@ -6,10 +6,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vault.errors import StoreConflict
+from vault.store.compaction import cannot_compact
 from vault.store.s3 import S3Access, answers, connect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from vault.store.barrier import Barrier
 
@@ -17,11 +18,12 @@ if TYPE_CHECKING:
 class S3KeyStore:
     """`KeyStore` on a bucket of its own, with an identity of its own."""
 
-    def __init__(self, access: S3Access, *, barrier: Barrier) -> None:
+    def __init__(self, access: S3Access, *, barrier: Barrier, compaction: Callable[[], None] = cannot_compact) -> None:
         """Connect; nothing is asked yet."""
         self._client = connect(access)
         self._bucket = access.bucket
         self._barrier = barrier
+        self._compaction = compaction
 
     def put_if_absent(self, name: str, wrapped: bytes) -> None:
         """Write once; a conflict with the same bytes is our own earlier answer that got lost."""
@@ -48,6 +50,10 @@ class S3KeyStore:
         with answers():
             for page in pages:
                 yield from (entry["Key"] for entry in page.get("Contents", []))
+
+    def compact(self) -> None:
+        """Have it compacted by whoever can."""
+        self._compaction()
 
     def durable(self) -> None:
         """Wait for the flush."""
