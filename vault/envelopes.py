@@ -124,6 +124,8 @@ def address(work: Work, platform: str, procedure: UUID, *, lot: str, part: Part)
     Raises:
         NotFound: no such procedure for this platform, or not published, or no such lot or part.
     """
+    if "\0" in lot:
+        raise NotFound  # no lot is called so, and PostgreSQL takes no such text
     return _addressed(work, platform, procedure, and_(col(BoxRow.lot) == lot, col(BoxRow.part) == part.value))
 
 

@@ -52,8 +52,8 @@ def refused(world: World, request: DepositRequest, error: type[Exception]) -> Ex
 @pytest.mark.proves("DEP-04", "LOG-02", "T47")
 @pytest.mark.parametrize(
     "other",
-    [{"procedure": UUID(int=7)}, {"lot": "2"}, {"part": Part.IDENTITY}, {"platform": "elsewhere"}],
-    ids=["procedure", "lot", "part", "platform"],
+    [{"procedure": UUID(int=7)}, {"lot": "2"}, {"lot": "1\0"}, {"part": Part.IDENTITY}, {"platform": "elsewhere"}],
+    ids=["procedure", "lot", "lot with a zero", "part", "platform"],
 )
 def test_a_place_that_is_not_there_for_a_platform_is_not_found(shared_world: World, other: dict[str, object]) -> None:
     refused(shared_world, replace(depositing.request(shared_world), **other), NotFound)  # type: ignore[arg-type]
