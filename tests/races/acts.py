@@ -122,9 +122,10 @@ def sweep_received(world: SharedWorld, start: Start, told: object) -> int:
 
 def publish_procedure(world: SharedWorld, start: Start, told: object) -> bytes:
     """Publish a procedure that everyone has signed; its policy's hash."""
-    assert isinstance(told, UUID)
+    assert isinstance(told, Racing)
+    world.at(told.deadline + BEFORE, told.procedure)
     start.wait()
-    return procedures.publish(world.works, BUYER, told).hash
+    return procedures.publish(world.works, BUYER, told.procedure).hash
 
 
 def enact(world: SharedWorld, start: Start, told: object) -> list[bytes | Refused]:

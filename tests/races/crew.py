@@ -110,3 +110,10 @@ def serve(end: Connection, line: Line, shared: Shared) -> None:
                 end.send(Refused(type(error).__name__, str(error)))
     finally:
         world.close()
+
+
+def by_round(results: list[object]) -> list[list[object]]:
+    """All results of each round, of all processes."""
+    assert not any(isinstance(one, Refused) for one in results), results
+    raced = [one for one in results if isinstance(one, list)]
+    return [[given for process in rounds for given in process] for rounds in zip(*raced, strict=True)]

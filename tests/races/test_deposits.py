@@ -25,7 +25,7 @@ from tests.races.acts import (
     sweep_received,
     withdraw,
 )
-from tests.races.crew import Act, Crew, Refused
+from tests.races.crew import Act, Crew, Refused, by_round
 from tests.races.shared import SharedWorld
 from tests.races.stored import StoredProcedure, read_procedure
 from vault import sequencer
@@ -51,13 +51,6 @@ def sending(racing: Racing, **other: object) -> Sending:
     """A deposit of a new id in each round."""
     made = Sending(racing, tuple(uuid4() for _ in range(racing.boxes)), os.urandom(32))
     return replace(made, **other)  # type: ignore[arg-type]
-
-
-def by_round(results: list[object]) -> list[list[object]]:
-    """All results of each round, of all processes."""
-    assert not any(isinstance(one, Refused) for one in results), results
-    raced = [one for one in results if isinstance(one, list)]
-    return [[given for process in rounds for given in process] for rounds in zip(*raced, strict=True)]
 
 
 @pytest.mark.proves("T44", "DEP-07")

@@ -68,7 +68,7 @@ def close_each(world: SharedWorld, start: Start, told: object) -> list[Given]:
 
 @pytest.mark.proves("T39", "DEP-09", "DEP-10", "TIME-01", "LOG-01")
 @pytest.mark.parametrize(
-    "boxes", [pytest.param(20), pytest.param(1000, marks=[pytest.mark.long, pytest.mark.timeout(3600)])]
+    "boxes", [pytest.param(12), pytest.param(1000, marks=[pytest.mark.long, pytest.mark.timeout(3600)])]
 )
 def test_attack_T39_deposits_racing_the_closing_on_four_replicas_are_listed_or_not_in_time(
     races: SharedWorld, crew: Crew, boxes: int
