@@ -7,7 +7,7 @@ Rules
 """
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, cast
 
@@ -25,9 +25,11 @@ if TYPE_CHECKING:
 class HarmlessWorks(Works):
     """Everything is one transaction; what only reads reads in it too."""
 
-    def look(self) -> AbstractContextManager[Work]:
+    @contextmanager
+    def look(self) -> Iterator[Work]:
         """See Works."""
-        return self.open()
+        with self.open() as work:
+            yield work
 
 
 @contextmanager
@@ -91,6 +93,9 @@ class HarmlessKeys:
         """See vault.store.KeyStore."""
         there = {*self._real.list(prefix), *(name for name in self._written if name.startswith(prefix))}
         return iter(sorted(there - self._destroyed))
+
+    def compact(self) -> None:
+        """Nothing to compact."""
 
     def durable(self) -> None:
         """Nothing to keep."""
