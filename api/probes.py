@@ -15,6 +15,8 @@ from vault.errors import AuthorityUnavailable, VaultError
 from vault.work import Works
 
 CLOCK_LIMIT = timedelta(seconds=60)  # readiness goes red above; one token's distance never refuses it
+STANDSTILL = timedelta(minutes=1)  # the worker publishes every few seconds
+NO_ADVANCE = "the journal cannot advance"
 
 ASK_AGAIN = timedelta(minutes=1)
 DIGEST_BYTES = 32
@@ -24,7 +26,7 @@ def probes(works: Works) -> tuple[Probe, ...]:
     """The probes of a running vault."""
     return (
         Probe("database", _well(lambda: _database(works), "the database does not answer")),
-        Probe("journal", _well(lambda: _journal(works), "the journal cannot advance")),
+        Probe("journal", _JournalProbe(works).check),
         Probe("store", _well(works.store.require_lock, "the store has no object lock, or does not answer")),
         Probe("clock", _ClockProbe(works).check),
     )
@@ -45,8 +47,31 @@ def _database(works: Works) -> None:
         work.session.execute(text("SELECT 1"))
 
 
-def _journal(works: Works) -> None:
-    sequencer.publish(works)
+@dataclass
+class _JournalProbe:
+    """Red when entries have waited for a minute and no head came: the worker does not publish.
+
+    It only looks, and at nothing that grows: anybody may ask, and whoever could set off a publication here would tell
+    by its duration that somebody has just deposited (T47).
+    """
+
+    works: Works
+    _waits: tuple[int, datetime] | None = field(default=None)  # since when entries wait behind this head
+
+    def check(self) -> None:
+        """NotWell when it stands still."""
+        try:
+            with self.works.open() as work:
+                head, is_waiting, now = sequencer.latest(work), sequencer.has_unplaced(work), work.now
+        except VaultError as error:
+            raise NotWell(NO_ADVANCE) from error
+        size = head.size if head else 0
+        if not is_waiting:
+            self._waits = None
+        elif self._waits is None or self._waits[0] != size:
+            self._waits = (size, now)
+        elif now - self._waits[1] > STANDSTILL:
+            raise NotWell(NO_ADVANCE)
 
 
 @dataclass

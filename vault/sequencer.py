@@ -71,6 +71,12 @@ def latest(work: Work) -> Head | None:
     return Head(row.size, row.note) if row else None
 
 
+def has_unplaced(work: Work) -> bool:
+    """Whether entries wait for their place."""
+    waiting = select(JournalRow.seq).where(col(JournalRow.position).is_(None)).limit(1)
+    return work.session.exec(waiting).first() is not None
+
+
 def prove(works: Works, position: int, *, head: Head) -> LogProof:
     """The proof that the entry at a place stands under a head.
 

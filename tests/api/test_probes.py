@@ -11,6 +11,7 @@ from api.probes import probes
 from api.services import NotWell
 from tests.api.depositing import Envelope, Site
 from tests.world.authority import SimulatedAuthority
+from vault import sequencer
 from vault.work import Works, connect
 
 
@@ -76,3 +77,16 @@ def test_a_database_that_is_away_is_red_and_so_is_the_journal(site: Site) -> Non
     )
 
     assert set(findings(away)) == {"database", "journal"}
+
+
+def test_a_journal_that_nobody_publishes_is_red_after_a_minute_and_green_once_it_goes_on(site: Site) -> None:
+    (probe,) = (one for one in probes(site.world.works) if one.name == "journal")
+    Envelope(site).put()
+    probe.check()
+    site.world.time.clock.advance(timedelta(seconds=61))
+
+    with pytest.raises(NotWell, match="advance"):
+        probe.check()
+
+    sequencer.publish(site.world.works)
+    probe.check()
