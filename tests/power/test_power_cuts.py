@@ -6,6 +6,7 @@ is read again. That the test can fail is shown first: without the flush, acknowl
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -13,6 +14,12 @@ from tests.checks import check_everything
 from tests.figures import record
 from tests.power.disk import CutDisk, why_not
 from tests.power.vault import CutWorld, Load
+from tests.world.world import Deposited
+from vault import envelopes, shelf
+from vault.errors import ObjectMissing, StoreUnavailable
+from vault.lifecycle import BoxState
+from vault.opening import keying, reading
+from vault.store import KeyStore
 
 pytestmark = [pytest.mark.skipif(bool(why_not()), reason=why_not()), pytest.mark.timeout(1800)]
 
@@ -97,6 +104,9 @@ class CutsAtDelete:
 
     def list(self, prefix: str) -> Iterator[str]:
         yield from self.under.list(prefix)
+
+    def compact(self) -> None:
+        self.under.compact()
 
     def durable(self) -> None:
         self.under.durable()
