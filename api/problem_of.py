@@ -41,6 +41,7 @@ PROBLEM_OF: Mapping[str, str] = {
     "store-refused": "internal",
     "cannot-compact": "internal",
     "rolled-back": "unavailable",
+    "row-changed": "internal",
     "cannot-start": "unavailable",
     "still-running": "unavailable",
     "cannot-recover": "unavailable",

@@ -23,8 +23,10 @@ from sqlmodel import col, select
 
 from crypto.closings import ListEntry
 from crypto.deposit import DepositRecord
-from crypto.policy import Box, Part, Policy
-from vault.errors import NotFound
+from crypto.errors import CryptoError
+from crypto.policy import Box, Part, Policy, require_in_force
+from crypto.statement import Kind, parse_note
+from vault.errors import NotFound, RowChanged
 from vault.hidden import NotThisRow, hide, reveal
 from vault.journal import Place
 from vault.lifecycle import BoxState, EnvelopeState, Held, ProcedureState
@@ -226,7 +228,7 @@ def weeks(works: Works, work: Work, box: Addressed) -> frozenset[bytes]:
 
 def chain(work: Work, procedure: UUID) -> tuple[Policy, ...]:
     """A procedure's policies that are or were in force, by epoch."""
-    return tuple(_decoded(row.payload) for row in _epochs(work, procedure))
+    return tuple(signed_policy(row.note) for row in _epochs(work, procedure))
 
 
 def policy_notes(work: Work, procedure: UUID, *, up_to: bytes) -> tuple[bytes, ...]:
@@ -291,9 +293,16 @@ def _require_published(work: Work, platform: str, procedure: UUID) -> None:
 
 
 @lru_cache(maxsize=64)
-def _decoded(payload: bytes) -> Policy:
-    """A policy of many boxes takes milliseconds to read; the same bytes are the same policy."""
-    return Policy.decode(payload)
+def signed_policy(note: bytes) -> Policy:
+    """A policy in force from what its holders, the gate and the vault signed; the same bytes are the same policy.
+
+    Raises:
+        RowChanged: the row holds other bytes than were signed.
+    """
+    try:
+        return require_in_force(parse_note(note, Kind.POLICY))
+    except CryptoError as error:
+        raise RowChanged("a policy") from error
 
 
 def _epochs(work: Work, procedure: UUID) -> Sequence[PolicyRow]:
@@ -307,7 +316,7 @@ def _epochs(work: Work, procedure: UUID) -> Sequence[PolicyRow]:
 def _addressed(work: Work, platform: str, procedure: UUID, which: ColumnElement[bool]) -> Addressed:
     """One statement: a deposit asks for its box twice, and closings and openings for each."""
     found = work.session.execute(
-        rows(col(Procedure.state), col(PolicyRow.payload), col(BoxRow.id), col(BoxRow.number), col(BoxRow.state)).where(
+        rows(col(Procedure.state), col(PolicyRow.note), col(BoxRow.id), col(BoxRow.number), col(BoxRow.state)).where(
             col(Procedure.id) == procedure,
             col(Procedure.platform) == platform,
             col(Procedure.state) != ProcedureState.DRAFTED,
@@ -319,8 +328,8 @@ def _addressed(work: Work, platform: str, procedure: UUID, which: ColumnElement[
     ).first()
     if found is None or found[2] is None:
         raise NotFound
-    procedure_state, payload, box_id, number, state = found
-    policy = _decoded(payload)
+    procedure_state, note, box_id, number, state = found
+    policy = signed_policy(note)
     return Addressed(platform, procedure, procedure_state, policy, policy.box(number), box_id, state)
 
 

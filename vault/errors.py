@@ -206,6 +206,12 @@ class RolledBack(VaultFault):
     code: ClassVar[str] = "rolled-back"
 
 
+class RowChanged(VaultFault):
+    """A row is not what was written there: it was changed from outside, or has rotted. Run `bidvault recover`."""
+
+    code: ClassVar[str] = "row-changed"
+
+
 class CannotStart(VaultFault):
     """A promise could not be kept, so the program does not start; the text says what to do."""
 

@@ -17,8 +17,8 @@ from sqlmodel import col, select
 
 from crypto.errors import CryptoError
 from crypto.policy import Card, Policy, Role
-from vault import refusals
-from vault.errors import CallerError, NotFound, NotReady
+from vault import envelopes, refusals
+from vault.errors import CallerError, NotFound, NotReady, RowChanged
 from vault.journal import Place
 from vault.models import BoxRow, Canary, HolderAct, PolicyRow, PolicyState, Procedure
 from vault.work import Work, Works
@@ -101,12 +101,22 @@ def cards_of(policy: Policy, caller: Caller) -> tuple[Card, ...]:
     return tuple(card for card in policy.cards(Role.CUSTODIAN) if card.person == caller.person)
 
 
+def policy_of(row: PolicyRow) -> Policy:
+    """What a row's policy says: as it was signed, or, in preparation, as it was drafted; RowChanged."""
+    if row.state in envelopes.WERE_IN_FORCE:
+        return envelopes.signed_policy(row.note)
+    try:
+        return Policy.decode(row.payload)
+    except CryptoError as error:
+        raise RowChanged("a policy in preparation") from error
+
+
 def policy_row(work: Work, procedure_id: UUID, epoch: int) -> tuple[PolicyRow, Policy]:
     """One epoch's row; NotFound."""
     row = work.session.get(PolicyRow, (procedure_id, epoch))
     if row is None:
         raise NotFound
-    return row, Policy.decode(row.payload)
+    return row, policy_of(row)
 
 
 def latest_policy(work: Work, procedure_id: UUID) -> tuple[PolicyRow, Policy]:
@@ -114,7 +124,7 @@ def latest_policy(work: Work, procedure_id: UUID) -> tuple[PolicyRow, Policy]:
     rows = policy_rows(work, procedure_id)
     if not rows:
         raise NotFound
-    return rows[-1], Policy.decode(rows[-1].payload)
+    return rows[-1], policy_of(rows[-1])
 
 
 def policy_in_force(work: Work, procedure_id: UUID) -> tuple[PolicyRow, Policy]:
@@ -122,7 +132,7 @@ def policy_in_force(work: Work, procedure_id: UUID) -> tuple[PolicyRow, Policy]:
     rows = [row for row in policy_rows(work, procedure_id) if row.state is PolicyState.IN_FORCE]
     if not rows:
         raise NotReady("the procedure is not published yet")
-    return rows[-1], Policy.decode(rows[-1].payload)
+    return rows[-1], policy_of(rows[-1])
 
 
 def policy_rows(work: Work, procedure_id: UUID) -> list[PolicyRow]:

@@ -93,7 +93,7 @@ def show(works: Works, caller: Caller, procedure_id: UUID) -> ShownProcedure:
         procedure = access.require_visible(work, procedure_id, caller)
         rows = access.policy_rows(work, procedure_id)
         row = next((one for one in rows if one.state is PolicyState.IN_FORCE), rows[0])
-        policy = Policy.decode(row.payload)
+        policy = access.policy_of(row)
         states = {box.number: box.state for box in access.box_rows(work, procedure_id)}
         return ShownProcedure(
             id=procedure.id,
@@ -148,7 +148,7 @@ def _holders(work: Work, row: PolicyRow, first: PolicyRow, policy: Policy) -> tu
     acts = access.holder_acts(work, row.policy_hash)
     drills = access.holder_acts(work, first.policy_hash)
     files = {canary.number: canary.file for canary in access.canaries(work, first.policy_hash)}
-    original = Policy.decode(first.payload)
+    original = access.policy_of(first)
     shown = []
     for card in policy.cards(Role.CUSTODIAN):
         own = canaries_of(policy, card)
