@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
@@ -144,7 +144,7 @@ def running(engine: Engine) -> Iterator[None]:
         StillRunning: a recovery is under way.
         DatabaseUnavailable: the database does not answer.
     """
-    with _holding(engine, "SELECT pg_try_advisory_lock_shared(:space, :number)", "a recovery is under way"):
+    with _holding(engine, "_shared", "a recovery is under way"):
         yield
 
 
@@ -157,24 +157,22 @@ def alone(engine: Engine) -> Iterator[None]:
         DatabaseUnavailable: the database does not answer.
     """
     reason = "an API, a worker or another recovery runs on this database: stop it first"
-    with _holding(engine, "SELECT pg_try_advisory_lock(:space, :number)", reason):
+    with _holding(engine, "", reason):
         yield
 
 
 @contextmanager
-def _holding(engine: Engine, statement: str, reason: str) -> Iterator[None]:
-    """Hold a lock of a whole session: it ends with the process, however that ends."""
-    try:
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            taken = connection.execute(text(statement), {"space": NAMED_LOCKS, "number": SERVING_LOCK}).scalar_one()
-            if not taken:
-                raise StillRunning(reason)
-            try:
-                yield
-            finally:
-                connection.invalidate()  # the session ends, and its lock with it
-    except (OperationalError, InterfaceError) as error:
-        raise DatabaseUnavailable("the database does not answer") from error
+def _holding(engine: Engine, kind: str, reason: str) -> Iterator[None]:
+    """Hold a lock of a whole session: however the process ends, it ends with it."""
+    lock = {"space": NAMED_LOCKS, "number": SERVING_LOCK}
+    with _told(), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        if not connection.execute(text(f"SELECT pg_try_advisory_lock{kind}(:space, :number)"), lock).scalar_one():
+            raise StillRunning(reason)
+        try:
+            yield
+        finally:
+            with suppress(DBAPIError):  # a session that broke has let go
+                connection.execute(text(f"SELECT pg_advisory_unlock{kind}(:space, :number)"), lock)
 
 
 SERVING_LOCK = 2  # 1 is the sequencer's

@@ -15,6 +15,7 @@ from crypto.closing_rules import Memory
 from deploy.embedded import Addresses
 from tests.faults.trap import Fault, Killed, Point, Trap, Where, set_trap
 from tests.world.backup import Backup, KeyBackup
+from tests.world.store import _Kept as KeptVersion
 from tests.world.world import ACME, ZENITH, World
 from vault import sequencer, sweep
 from vault.lifecycle import BoxState
@@ -52,7 +53,7 @@ class Moment:
 
     database: Backup
     keys: KeyBackup
-    objects: dict[str, list[object]] = field(repr=False)
+    objects: dict[str, list[KeptVersion]] = field(repr=False)
     memories: tuple[Memory | None, ...]  # of the custodians' tools
     at: datetime
 
@@ -68,6 +69,7 @@ class Story:
         self.ids: dict[str, UUID] = {}
         self.since = {ACME: Stage.DEPOSITED, ZENITH: Stage.DEPOSITED, THIRD: Stage.RECEIVED}
         self.opening_id = b""
+        self.stage = Stage.PUBLISHED
 
     def play(self) -> None:
         """From the beginning to the end."""
@@ -97,7 +99,7 @@ class Story:
 
     def be_at(self, stage: Stage, *, database: Stage, keys: Stage) -> None:
         """The store as at one stage, with a database and a key store restored from others."""
-        moment = self.moments[stage]
+        moment, self.stage = self.moments[stage], stage
         self.world.store.versions = {key: list(kept) for key, kept in moment.objects.items()}
         self.world.time.clock.now = moment.at
         self.world.time.authorities = self.world.time.asking((self.world.time.a, self.world.time.b))
@@ -109,7 +111,7 @@ class Story:
 
     def recover(self, *, shown: bool = True, is_rehearsal: bool = False) -> Findings:
         """The recovery, on what holders have."""
-        statements = [Shown(bidder, note) for bidder, note in self.notes.items()] if shown else []
+        statements = [Shown(bidder, self.notes[bidder]) for bidder in sorted(self.there(self.stage))] if shown else []
         found = recover(self.world.works, shown=statements, progress=_silent, is_rehearsal=is_rehearsal)
         self.world.works = self.world.start()
         return found

@@ -300,7 +300,7 @@ def _move(works: Works, work: Work, kept: Kept, *, reason: str | None) -> None:
     if reason == LEFT_OUT:
         return  # it stays listed, and sealed
     if kept.state in KEYED_BEFORE:
-        return  # a further attempt only restores its key
+        return  # a further attempt restores its key, if it can; what was opened then, was opened
     after = EnvelopeState.KEYED if reason is None else EnvelopeState.UNKEYED
     if reason == ROTTEN:
         after = EnvelopeState.FAILED
