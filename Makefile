@@ -36,8 +36,10 @@ check: setup ## lint, format, types, imports, rules of the house
 test: setup ## every test but the long ones, on the real embedded stack
 	$(PYTEST) -m "not long" $(TESTS)
 
-test-long: setup ## the long tests too
-	$(PYTEST) $(TESTS)
+test-long: setup ## the long tests too; their figures in docs/reference/reliability.md
+	BIDVAULT_FIGURES=$(CURDIR)/.figures $(PYTEST) $(TESTS)
+	$(VENV)/python -m tests.figures .figures
+	$(VENV)/python -m tests.rules.requirements
 
 bench: setup ## what an upload costs beside boto3 alone; figures in bench/results.json
 	$(VENV)/python -m bench

@@ -16,7 +16,7 @@ from crypto.checkpoint import LogProof, read_checkpoint
 from crypto.deposit import Receipt, Registration, Withdrawal
 from crypto.errors import CryptoError
 from crypto.events import BATCH, leaf_data
-from crypto.merkle import Tile, entry_bundle, grow, inclusion_proof, tree_hash
+from crypto.merkle import Tile, entry_bundle, grow, inclusion_proof, root_from_tiles
 from tests.checks.stored import Finding, Stored, Told
 from vault.envelopes import PUBLIC_AFTER
 from vault.errors import VaultError
@@ -29,8 +29,10 @@ def check(stored: Stored) -> Iterator[Finding]:
     placed = sorted((one for one in stored.told if one.row.position is not None), key=lambda one: one.row.position or 0)
     yield from _leaves(stored)
     yield from _places(stored, placed)
-    yield from _heads(stored, [one.row.leaf for one in placed])
-    yield from _tiles(stored, [one.row.leaf for one in placed])
+    leaves = [one.row.leaf for one in placed]
+    derived = _derived(stored, leaves)
+    yield from _heads(stored, leaves, derived)
+    yield from _tiles(stored, leaves, derived)
     yield from _proofs(stored)
     yield from _names(stored)
 
@@ -55,7 +57,15 @@ def _places(stored: Stored, placed: list[Told]) -> Iterator[Finding]:
             yield Finding("log-out-of-order", f"places {start} to {end}")
 
 
-def _heads(stored: Stored, leaves: list[bytes]) -> Iterator[Finding]:
+def _derived(stored: Stored, leaves: list[bytes]) -> dict[Tile, bytes]:
+    """The tiles that these heads over these leaves make."""
+    tiles: dict[Tile, bytes] = {}
+    for start, end in pairwise([0, *(row.size for row in stored.checkpoints)]):
+        tiles.update(grow(tiles.__getitem__, start, leaves[start:end]))
+    return tiles
+
+
+def _heads(stored: Stored, leaves: list[bytes], tiles: dict[Tile, bytes]) -> Iterator[Finding]:
     verifier = stored.works.service_keys.journal.verifier
     for row in stored.checkpoints:
         where = f"head of {row.size}"
@@ -64,7 +74,8 @@ def _heads(stored: Stored, leaves: list[bytes]) -> Iterator[Finding]:
         except CryptoError as error:
             yield Finding("head-not-signed", f"{where}: {error}")
             continue
-        if not said.size == row.size <= len(leaves) or not said.root == row.root == tree_hash(leaves[: row.size]):
+        is_whole = said.size == row.size <= len(leaves)
+        if not is_whole or not said.root == row.root == root_from_tiles(tiles.__getitem__, row.size):
             yield Finding("head-of-another-tree", where)
         if _object(stored, checkpoint_name(row.size)) != row.note:
             yield Finding("head-not-in-the-store", where)
@@ -74,18 +85,14 @@ def _heads(stored: Stored, leaves: list[bytes]) -> Iterator[Finding]:
             yield Finding("head-without-row", name)
 
 
-def _tiles(stored: Stored, leaves: list[bytes]) -> Iterator[Finding]:
-    tiles: dict[Tile, bytes] = {}
-    for start, end in pairwise([0, *(row.size for row in stored.checkpoints)]):
-        grown = grow(tiles.__getitem__, start, leaves[start:end])
-        tiles.update(grown)
-        for tile, hashes in grown.items():
-            if _object(stored, tile_name(tile.path)) != hashes:
-                yield Finding("tile-not-as-derived", tile.path)
-            if tile.level == 0:
-                bundle = entry_bundle(leaves[tile.index * 256 : tile.index * 256 + tile.width])
-                if _object(stored, tile_name(tile.entries_path)) != bundle:
-                    yield Finding("bundle-not-as-derived", tile.entries_path)
+def _tiles(stored: Stored, leaves: list[bytes], tiles: dict[Tile, bytes]) -> Iterator[Finding]:
+    for tile, hashes in tiles.items():
+        if _object(stored, tile_name(tile.path)) != hashes:
+            yield Finding("tile-not-as-derived", tile.path)
+        if tile.level == 0:
+            bundle = entry_bundle(leaves[tile.index * 256 : tile.index * 256 + tile.width])
+            if _object(stored, tile_name(tile.entries_path)) != bundle:
+                yield Finding("bundle-not-as-derived", tile.entries_path)
 
 
 def _proofs(stored: Stored) -> Iterator[Finding]:

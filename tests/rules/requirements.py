@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The command behind `make requirements`: writes the generated pages, or says what still lacks a test.
 
-    python -m tests.rules.requirements                  write requirements, problems and routes under docs/reference
+    python -m tests.rules.requirements                  write the generated pages under docs/reference
     python -m tests.rules.requirements --missing        print what is asked of this work and has no test
     python -m tests.rules.requirements --settle ID …    mark ids as proved, each only if a test names it
 
@@ -12,7 +12,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from tests.rules import problems_page, routes_page
+from tests.rules import problems_page, reliability_page, routes_page, store_check_page
 from tests.rules.requirements_page import page
 from tests.rules.requirements_register import (
     PAGE,
@@ -44,6 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     PAGE.write_text(page(register, proofs), encoding="utf-8")
     problems_page.PAGE.write_text(problems_page.page(), encoding="utf-8")
     routes_page.PAGE.write_text(routes_page.page(), encoding="utf-8")
+    store_check_page.PAGE.write_text(store_check_page.page(), encoding="utf-8")
+    reliability_page.PAGE.write_text(reliability_page.page(), encoding="utf-8")
     found = contradictions(register, proofs)
     sys.stdout.writelines(f"{line}\n" for line in found)
     return 1 if found else 0

@@ -14,7 +14,7 @@ import pytest
 from api.opening.schemas import ProcedureWanted
 from crypto.events import EventKind
 from crypto.statement import Kind
-from tests.rules import problems_page, routes_page
+from tests.rules import problems_page, reliability_page, routes_page, store_check_page
 from tests.rules.documents import Page, commands, pages, slug
 from tests.rules.requirements_register import PAGE, ROOT, load
 from vault.settings import Settings
@@ -100,7 +100,11 @@ def test_the_statements_and_journal_kinds_of_the_page_are_those_of_the_program()
     assert set(re.findall(r"`([a-z-]+)`", rows)) == {kind.value for kind in Kind} - unsigned
 
 
-@pytest.mark.parametrize("generated", [problems_page, routes_page], ids=["problems", "routes"])
+@pytest.mark.parametrize(
+    "generated",
+    [problems_page, reliability_page, routes_page, store_check_page],
+    ids=["problems", "reliability", "routes", "store-check"],
+)
 def test_a_generated_page_is_what_the_program_says(generated: ModuleType) -> None:
     assert generated.PAGE.read_text(encoding="utf-8") == generated.page(), "stale: run `make requirements`"
 

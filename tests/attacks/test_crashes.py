@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""T41, T42: a process killed at any durable write, or told that it failed, and what then stands in the stores.
+
+Each test is one journey of the crash table (tests.faults.crashes): every write of it, killed before and after, or
+failed and failed but persisted. After each, everything stored is derived again, a new process goes on, and the end is
+the same.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+
+import pytest
+
+from crypto.errors import CryptoError
+from crypto.policy import Part
+from tests.checks import check_everything, stored
+from tests.faults import journeys
+from tests.faults.crashes import TABLE, Crash, Journey
+from tests.faults.trap import Fault, Killed, Trap, set_trap
+from tests.world.world import World
+from vault.errors import VaultError
+from vault.procedures.plan import LotDraft, PartDraft
+
+KILLS = (Fault.KILLED_BEFORE, Fault.KILLED_AFTER)
+FAILURES = (Fault.FAILED, Fault.PERSISTED)
+
+
+def _rows(journey: Journey) -> list[Crash]:
+    return [one for one in TABLE if one.journey is journey]
+
+
+def _lots(count: int) -> list[str]:
+    return [f"lot-{number}" for number in range(1, count + 1)]
+
+
+def _publish(world: World, lots: Sequence[str]) -> None:
+    """A procedure of so many boxes, 2 of 3 custodians."""
+    cards = tuple(one.card_file for one in world.custodians[:3])
+    part = PartDraft(Part.TECHNICAL, world.now + timedelta(days=1), cards, 2)
+    world.publish(world.draft(lots=tuple(LotDraft(lot, lot, (part,)) for lot in lots)))
+
+
+def _deposits(kind: type[journeys.Journey]) -> Callable[[World, int], journeys.Journey]:
+    def make(world: World, _: int) -> journeys.Journey:
+        world.publish(world.draft(k=1, n=1))
+        return kind(world)
+
+    return make
+
+
+def _closing(world: World, count: int) -> journeys.Journey:
+    _publish(world, _lots(count))
+    journeys.fill(world, _lots(count), waiting=True)
+    world.after_settle()
+    return journeys.Closing(world, _numbers(count))
+
+
+def _opening(world: World, count: int) -> journeys.Journey:
+    _publish(world, _lots(count))
+    journeys.fill(world, _lots(count), waiting=False)
+    world.after_settle()
+    for number in _numbers(count):
+        world.close_box(number)
+    return journeys.Opening(world, _numbers(count))
+
+
+def _numbers(count: int) -> Iterator[int]:
+    return iter(range(1, count + 1))
+
+
+MADE: dict[Journey, Callable[[World, int], journeys.Journey]] = {
+    Journey.DEPOSIT: _deposits(journeys.Depositing),
+    Journey.NOTICE: _deposits(journeys.Noticing),
+    Journey.TOKEN: _deposits(journeys.Settling),
+    Journey.WITHDRAWAL: _deposits(journeys.Withdrawing),
+    Journey.CLOSING: _closing,
+    Journey.OPENING: _opening,
+    Journey.PUBLISHING: _deposits(journeys.PublishingJournal),
+    Journey.SWEEP: _deposits(journeys.Sweeping),
+}
+
+
+@pytest.mark.parametrize("journey", [one for one in MADE if one is not Journey.OPENING])
+@pytest.mark.proves("T41", "DEP-07", "LOG-07")
+def test_attack_T41_killed_at_any_durable_write_a_new_process_goes_on(world: World, journey: Journey) -> None:
+    _try_all(world, journey, KILLS)
+
+
+@pytest.mark.proves("T41", "T42", "OPEN-05")
+def test_attack_T42_a_worker_killed_at_any_point_of_an_opening_goes_on_and_asks_nobody(world: World) -> None:
+    _try_all(world, Journey.OPENING, KILLS)
+
+
+@pytest.mark.parametrize("journey", MADE)
+@pytest.mark.proves("T41", "LOG-07", "OPEN-05")
+def test_a_durable_write_that_fails_or_only_seems_to_is_made_good(world: World, journey: Journey) -> None:
+    _try_all(world, journey, FAILURES)
+
+
+def _try_all(world: World, journey: Journey, faults: Sequence[Fault]) -> None:
+    rows = _rows(journey)
+    way = MADE[journey](world, len(rows) * len(faults))
+    for row in rows:
+        for fault in faults:
+            _try(world, way, row, fault)
+
+
+def _try(world: World, way: journeys.Journey, row: Crash, fault: Fault) -> None:
+    where = f"{row.name}, {fault.value}"
+    way.begin()
+    trap = Trap(row.at, fault)
+    with set_trap(world, trap):
+        try:
+            way.act()
+        except Killed:
+            pass
+        except (VaultError, CryptoError):
+            assert not fault.kills, where
+    assert trap.is_sprung, f"{where}: the point was not reached"
+    world.works = world.start()
+    check_everything(world.works)
+    assert ", ".join(way.seen(stored.read(world.works))) == _expected(row, fault), where
+    way.go_on()
+    check_everything(world.works)
+
+
+def _expected(row: Crash, fault: Fault) -> str:
+    if fault.takes_effect:
+        return row.persisted if fault is Fault.PERSISTED and row.persisted is not None else row.after
+    return row.failed if fault is Fault.FAILED and row.failed is not None else row.before
