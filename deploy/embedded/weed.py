@@ -29,6 +29,7 @@ PORTS = (
 )  # fmt: skip
 VOLUME_MEGABYTES = 1024
 VOLUME_BYTES = VOLUME_MEGABYTES * 1024 * 1024
+SUPERBLOCK = 8  # bytes that every volume's data begins with
 SPARE_VOLUMES = 4
 FEWEST_VOLUMES = 8
 START_PATIENCE = 60.0
@@ -71,6 +72,7 @@ class EmbeddedStore:
     def start(self) -> None:
         """Write its files, start it, mend what a power cut tore, and wait until S3 answers."""
         write_store_files(self._directory.conf, self.secrets, self._pairs)
+        self._forget_unmade_volumes()
         self._run()
         torn = self._torn_volumes()
         if torn:
@@ -176,6 +178,17 @@ class EmbeddedStore:
             return httpx2.get(f"{self.endpoint}/status", timeout=2, trust_env=False).status_code == httpx2.codes.OK
         except httpx2.HTTPError:
             return False
+
+    def _forget_unmade_volumes(self) -> None:
+        """Remove volumes whose very first bytes a power cut kept from the disk: they hold nothing.
+
+        A volume is made before its first object, and both are on the disk only after the flush that the object's
+        acknowledgement waits for. The store neither loads such a volume nor mends it, and would never start again.
+        """
+        for path in self._directory.store.rglob("*.dat"):
+            if path.stat().st_size < SUPERBLOCK:
+                for suffix in (".idx", ".vif", ".dat"):  # the data last: killed between, the next start goes on
+                    path.with_suffix(suffix).unlink(missing_ok=True)
 
     def _torn_volumes(self) -> list[tuple[str, int]]:
         """Volumes that lie on the disk and that the volume server has not loaded."""

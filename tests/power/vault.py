@@ -117,12 +117,7 @@ class CutWorld(World):
         return self._barrier
 
     def _end_stack(self) -> None:
-        """As a machine does that loses its power: nobody is asked, nothing is tidied up."""
-        inside = [one for one in psutil.Process().children(recursive=True) if _is_on(one, str(self.disk.root))]
-        for process in inside:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
-        psutil.wait_procs(inside)
+        end_processes(self.disk)
         self._close_barrier()
         for engine in self.engines:
             engine.dispose()
@@ -186,8 +181,19 @@ def _machine_clock() -> datetime:
     return datetime.now(UTC)
 
 
-def _is_on(process: psutil.Process, place: str) -> bool:
+def end_processes(disk: CutDisk) -> None:
+    """End all of ours that run on a disk as a machine does that loses its power: nobody is asked."""
+    own = psutil.Process().children(recursive=True)
+    mains = [one for one in own if str(disk.root) in " ".join(_words(one))]
+    inside = [*mains, *(child for one in mains for child in one.children(recursive=True))]
+    for process in inside:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(inside)
+
+
+def _words(process: psutil.Process) -> list[str]:
     try:
-        return place in " ".join(process.cmdline()) or process.name().startswith("postgres")
+        return list(process.cmdline())
     except psutil.NoSuchProcess:
-        return False
+        return []
