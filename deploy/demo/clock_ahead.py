@@ -10,7 +10,8 @@ Left to others: serving (deploy.serve), what the wrong clock must not be able to
 from datetime import timedelta
 
 from api import bootstrap
-from deploy.serve import keep_memory_private, serve_api
+from crypto.keys.memory import keep_memory_private
+from deploy.serve import serve_api
 from vault.settings import Settings
 from vault.work import SandboxClock
 

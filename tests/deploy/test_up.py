@@ -15,14 +15,14 @@ import httpx2
 import psutil
 import pytest
 
-from deploy.authorities import Authorities, AuthorityAddresses, write_seal, write_trust
+from deploy.authorities import AuthorityAddresses, write_seal, write_trust
 from deploy.embedded import Addresses, S3Credentials
 from tests.deploy.conftest import ROOT
 from tests.deploy.test_embedded import children_of
 
 ENTRY = "from deploy.command import main; main()"
 PATIENCE = 90.0
-DUMPABLE = "import ctypes, resource; from deploy.serve import keep_memory_private; keep_memory_private(); \
+DUMPABLE = "import ctypes, resource; from crypto.keys.memory import keep_memory_private; keep_memory_private(); \
 print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), resource.getrlimit(resource.RLIMIT_CORE))"
 
 
@@ -146,14 +146,6 @@ def test_a_quota_that_is_none_is_refused(data: Path, given: str, says: str) -> N
     assert says in said
 
 
-@pytest.fixture
-def authorities(data: Path) -> Iterator[AuthorityAddresses]:
-    """Somebody else's, as far as the vault knows."""
-    served = Authorities(data.parent / "outside")
-    yield served.start()
-    served.stop()
-
-
 def test_it_serves_on_outside_parts_and_starts_none_of_its_own(
     fresh_addresses: Addresses, authorities: AuthorityAddresses, data: Path
 ) -> None:
@@ -202,7 +194,7 @@ def bucket(name: str, who: S3Credentials) -> str:
     return json.dumps({"bucket": name, "access_key": who.access_key, "secret_key": who.secret_key})
 
 
-@pytest.mark.proves("T3")
+@pytest.mark.proves("T3", "KEY-07")
 def test_serving_processes_leave_no_dump_and_let_nobody_look_inside() -> None:
     said = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", DUMPABLE], capture_output=True, text=True, check=True, cwd=ROOT

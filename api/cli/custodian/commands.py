@@ -26,6 +26,7 @@ from api.cli.custodian.memory import Pins
 from api.cli.remote import Vault, VaultRefused
 from crypto.errors import CryptoError
 from crypto.keys.file import MasterKey, open_key_file
+from crypto.keys.memory import keep_memory_private
 from crypto.policy import LOCAL_ISSUER, Card, Policy, Role, person_id, write_card_file
 from crypto.statement import Kind, parse_note
 
@@ -59,6 +60,7 @@ def init(
         if key_path.exists() or card_path.exists():
             raise VaultRefused(f"{key_path} or {card_path} exists already; a key is never overwritten")
         passphrase = _new_passphrase(passphrase_file)
+        keep_memory_private()
         master = MasterKey.generate(Role.CUSTODIAN)
         now = datetime.now(UTC)
         card = Card(
@@ -293,6 +295,7 @@ def _canaries(vault: Vault, procedure: str) -> Iterator[bytes]:
 
 
 def _open(path: Path, passphrase_file: Path | None) -> MasterKey:
+    keep_memory_private()
     passphrase = (
         _passphrase(passphrase_file) if passphrase_file else typer.prompt("Passphrase", hide_input=True, err=True)
     )
