@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import InitVar, dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import ClassVar
 
 import rfc3161ng
@@ -141,7 +142,7 @@ def token_of(response: bytes, request: TimeRequest) -> bytes:
         if status not in _GRANTED:
             raise TimestampError(f"the authority answered: {status}")
         token: bytes = answer["time_stamp_token"].dump()
-        content = _content(token)
+        content = _content(_signed_data(token))
         nonce = content["nonce"].native
         if nonce != request.nonce:
             raise TimestampError("the nonce is not the one that was sent")
@@ -203,7 +204,8 @@ def judge_token(
     with _translated():
         # 1. One encoding, nothing behind it.
         _require_der(token)
-        signed, content = _signed_data(token), _content(token)
+        signed = _signed_data(token)
+        content = _content(signed)
         # 2. What was asked for: imprint algorithm and value, policy.
         _require_asked(content, imprint, policies)
         # 3. The authority's right to give time, before pyHanko looks at the rest.
@@ -274,7 +276,9 @@ def _translated() -> Iterator[None]:
         raise TimestampError("not an RFC 3161 token that can be read") from error
 
 
+@lru_cache(maxsize=32)
 def _require_der(data: bytes) -> None:
+    """Refuse what is not one strict value; a token that is looked at thrice on its way is walked once."""
     try:
         require_der(data, limit=MAX_TOKEN)
     except FormatError as error:
@@ -323,8 +327,7 @@ def _names(identifier: cms.SignerIdentifier, certificate: x509.Certificate) -> b
     return bool(identifier.chosen.native == certificate.key_identifier)
 
 
-def _content(token: bytes) -> tsp.TSTInfo:
-    signed = _signed_data(token)
+def _content(signed: cms.SignedData) -> tsp.TSTInfo:
     inner = signed["encap_content_info"]
     if inner["content_type"].native != "tst_info":
         raise TimestampError("the signed content is not a time stamp")

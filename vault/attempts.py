@@ -13,6 +13,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
+from sqlalchemy import update
+from sqlmodel import col
+
 from crypto.encoding import sha256, to_millis
 from crypto.events import EventKind
 from vault import journal
@@ -81,12 +84,11 @@ def refuse(works: Works, work: Work, begun: Begun, *, box: Addressed, code: str)
 
 def end(works: Works, work: Work, begun: Begun, *, state: AttemptState, outcome: str = "") -> bool:
     """End an attempt; tells whether it was open still."""
-    row = work.session.get(Attempt, begun.id, with_for_update=True, populate_existing=True)
-    if row is None or row.state is not AttemptState.OPEN:
-        return False
-    row.state = state
-    row.facts = _hidden(works, begun.id, replace(begun.facts, outcome=outcome), state)
-    return True
+    facts = _hidden(works, begun.id, replace(begun.facts, outcome=outcome), state)
+    is_open = (col(Attempt.id) == begun.id, col(Attempt.state) == AttemptState.OPEN)
+    ended = update(Attempt).where(*is_open).values(state=state, facts=facts).returning(col(Attempt.id))
+    told = work.session.execute(ended, execution_options={"synchronize_session": False})
+    return told.first() is not None
 
 
 def read(works: Works, row: Attempt, *, procedure: UUID) -> AttemptFacts:
