@@ -6,22 +6,34 @@ Rules
   2. Order of durable writes: places ◆, copy of the rows (vault.mirror), tiles, checkpoint object (locked, if absent),
      checkpoint row ◆, publication.
   3. Killed between any two, the next run finishes the same batch: places and dummies are rows, so tiles come out alike.
-  4. Only growing sizes are signed; a checkpoint or a copy of rows ahead of the database means that it was rolled back.
+  4. Only growing sizes are signed, over tiles that still give the head signed before; a checkpoint or a copy of rows
+     ahead of the database means that it was rolled back.
   5. Each publication is padded with dummies to a multiple of 64, so that its size tells little.
 
 A tool: closing, opening and export publish before they rely on an entry; the worker publishes what is left.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 from sqlalchemy import func
 from sqlmodel import col, select
 
-from crypto.checkpoint import Checkpoint, LogProof
+from crypto.checkpoint import Checkpoint, LogProof, read_checkpoint
+from crypto.errors import CryptoError
 from crypto.events import BATCH, dummy_leaf
-from crypto.merkle import ReadTile, Tile, entry_bundle, grow, inclusion_proof, root_from_tiles
+from crypto.merkle import (
+    TILE_WIDTH,
+    ReadTile,
+    Tile,
+    entry_bundle,
+    grow,
+    inclusion_proof,
+    leaf_hash,
+    root_from_tiles,
+)
 from vault import mirror
-from vault.errors import NotReady, RolledBack, StoreConflict
+from vault.errors import NotReady, ObjectMissing, RolledBack, StoreConflict
 from vault.hidden import hide
 from vault.journal import STATE, TABLE, next_seq
 from vault.models import CheckpointRow, JournalRow
@@ -60,7 +72,7 @@ def publish(works: Works) -> Head | None:
             mirror.write(works)
             if end == (head.size if head else 0):
                 return head
-            _sign(works, start=head.size if head else 0, end=end)
+            _sign(works, head=head, end=end)
             guard.session.expire_all()
 
 
@@ -147,10 +159,14 @@ def _dummy(works: Works, work: Work, position: int) -> JournalRow:
     )
 
 
-def _sign(works: Works, *, start: int, end: int) -> None:
+def _sign(works: Works, *, head: Head | None, end: int) -> None:
     """Write the tiles of a placed batch, its checkpoint object, then ◆ its row."""
+    start = head.size if head else 0
     leaves = _leaves(works, start - start % 256, end)
-    grown = grow(stored_tiles(works), start, leaves[start % 256 :])
+    read = cache(stored_tiles(works))
+    if head is not None:
+        _require_unchanged(works, read, head, leaves[: start % 256])
+    grown = grow(read, start, leaves[start % 256 :])
     lock_until = evidence_lock(works.clock.now())
     for tile, hashes in grown.items():
         _put(works, tile_name(tile.path), hashes)
@@ -167,6 +183,25 @@ def _sign(works: Works, *, start: int, end: int) -> None:
     works.store.durable()
     with works.open() as work:
         work.session.add(CheckpointRow(size=end, root=root, note=note, is_published=True, at=work.now))
+
+
+def _require_unchanged(works: Works, read: ReadTile, head: Head, last: list[bytes]) -> None:
+    """Refuse to grow a log whose tiles or last leaves are not those of the head that was signed: a tile that rotted, or
+    one that the store never kept, would be signed over, and every proof given before would fail.
+    """
+    try:
+        signed = read_checkpoint(head.note, journal=works.service_keys.journal.verifier)
+        is_same = root_from_tiles(read, head.size) == signed.root
+        if last:
+            edge = read(Tile(0, head.size // TILE_WIDTH, len(last)))
+            is_same = is_same and edge == b"".join(map(leaf_hash, last))
+    except (CryptoError, ObjectMissing):
+        is_same = False
+    if not is_same:
+        raise RolledBack(
+            f"tiles or entries of the journal are not those of the signed head of {head.size} entries. Restore them "
+            "from a copy, or run `bidvault recover`."
+        )
 
 
 def _leaves(works: Works, start: int, end: int) -> list[bytes]:

@@ -2,13 +2,14 @@
 """The journal's log: places, tiles, signed heads, and what a rolled-back database or a killed run does."""
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import col, select
 
 from crypto.checkpoint import read_checkpoint
 from crypto.events import BATCH, EventKind
 from crypto.merkle import tree_hash
+from deploy.embedded import Addresses
 from tests.world.world import ACME, PLATFORM, World
 from vault import journal, sequencer
 from vault.errors import RolledBack, StoreUnavailable
@@ -137,3 +138,38 @@ def test_heads_come_in_steps_of_64_so_that_a_size_tells_little(world: World) -> 
         sizes = list(work.session.exec(select(CheckpointRow.size)))
 
     assert all(size % BATCH == 0 for size in sizes)
+
+
+@pytest.mark.proves("LOG-03")
+@pytest.mark.parametrize("count", [5, 300], ids=["a partial tile", "full tiles above"])
+def test_no_head_is_signed_over_a_tile_that_rotted(world: World, count: int) -> None:
+    _append(world, count)
+    head = sequencer.publish(world.works)
+    tile = max(name for name in world.store.versions if name.startswith("tile/0/"))
+    world.store.rot(tile)
+    _append(world, 1)
+
+    with pytest.raises(RolledBack, match="tiles or entries"):
+        sequencer.publish(world.works)
+
+    with world.works.open() as work:
+        assert sequencer.latest(work) == head
+    world.store.rot(tile)  # restored
+    grown = sequencer.publish(world.works)
+    assert grown is not None
+    assert grown.size > count
+
+
+@pytest.mark.proves("LOG-03")
+def test_no_head_is_signed_over_an_entry_that_its_owner_edited(world: World, fresh_addresses: Addresses) -> None:
+    _append(world, 3)
+    sequencer.publish(world.works)
+    owner = create_engine(fresh_addresses.owner_database_url)
+    with owner.begin() as session:
+        session.execute(text("ALTER TABLE journal DISABLE TRIGGER USER"))
+        session.execute(text("UPDATE journal SET leaf = decode(repeat('01', 33), 'hex') WHERE position = 1"))
+    owner.dispose()
+    _append(world, 1)
+
+    with pytest.raises(RolledBack, match="tiles or entries"):
+        sequencer.publish(world.works)
