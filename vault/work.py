@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import psycopg
 from sqlalchemy import Engine, create_engine, event, text
-from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlmodel import Session
 
@@ -109,7 +109,7 @@ def _told() -> Iterator[None]:
     """What the driver raises, in the vault's words."""
     try:
         yield
-    except (OperationalError, InterfaceError, NoConnectionFree) as error:
+    except (OperationalError, InterfaceError, InternalError, NoConnectionFree) as error:
         raise DatabaseUnavailable("the database does not answer") from error
     except DBAPIError as error:
         if error.connection_invalidated:

@@ -15,7 +15,7 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Engine, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlmodel import Session, col, select
 
@@ -56,7 +56,7 @@ class GateRecords:
         try:
             with Session(self.engine, expire_on_commit=False, autoflush=False) as session, session.begin():
                 yield session
-        except (OperationalError, InterfaceError, NoConnectionFree) as error:
+        except (OperationalError, InterfaceError, InternalError, NoConnectionFree) as error:
             raise DatabaseUnavailable("the gate's database does not answer") from error
         except DBAPIError as error:
             if error.connection_invalidated:
