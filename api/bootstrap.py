@@ -51,6 +51,8 @@ def compose(settings: Settings, *, clock: Clock | None = None) -> Works:
         warnings.warn(
             "keys, authorities or clock are for development: nothing is promised", DevelopmentOnly, stacklevel=2
         )
+    elif clock is not None and not isinstance(clock, SystemClock):
+        raise CannotStart("a clock that can be shifted is for development: set BIDVAULT_IS_DEVELOPMENT=true")
     clock = clock or SystemClock()
     passphrase = read_passphrase(settings.passphrase_file)
     service_keys = load_service_keys(settings.keys, passphrase, origin=settings.origin)

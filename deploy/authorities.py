@@ -65,21 +65,24 @@ class AuthorityAddresses:
         time: both time authorities.
         seal_root_pem: the root of the vault's PDF seal.
         seal_chain_pem: the seal's certificate and its root, as `keys/seal.pem` holds them.
+        seal_key_pem: the seal's private key.
         base: the address all others begin with.
     """
 
     time: tuple[ServedAuthority, ...]
     seal_root_pem: bytes = field(repr=False)
     seal_chain_pem: bytes = field(repr=False)
+    seal_key_pem: bytes = field(repr=False)
     base: str
 
 
 class Authorities:
     """The child process that serves them; one per data directory."""
 
-    def __init__(self, directory: Path) -> None:
-        """Name the directory that keeps port and log; nothing is touched before `start`."""
+    def __init__(self, directory: Path, *, pki: Path = HERE) -> None:
+        """Name the directory that keeps port and log, and where pki.yml lies; nothing is touched before `start`."""
         self._directory = directory
+        self._pki = pki
         self._child: Child | None = None
 
     def start(self, *, is_time_movable: bool = False) -> AuthorityAddresses:
@@ -92,7 +95,7 @@ class Authorities:
         self._directory.mkdir(parents=True, exist_ok=True)
         ready = self._directory / "authorities.ready"
         ready.unlink(missing_ok=True)
-        arguments = ["--port", str(self._kept_port()), "--ready", str(ready)]
+        arguments = ["--port", str(self._kept_port()), "--ready", str(ready), "--pki", str(self._pki)]
         self._child = Child(
             Launch(
                 name="the test authorities",
@@ -108,7 +111,7 @@ class Authorities:
             self.stop()
             raise
         (self._directory / "authorities.port").write_text(f"{port}\n")
-        return addresses(f"http://{LOOPBACK}:{port}")
+        return addresses(f"http://{LOOPBACK}:{port}", pki_folder=self._pki)
 
     def is_running(self) -> bool:
         """Whether there is a child, and it has not ended."""
@@ -137,16 +140,16 @@ class Authorities:
         raise PartFailed(f"the test authorities do not answer; {child.launch.log} ends with:\n{child.log_tail()}")
 
 
-def issue(base: str) -> PKIArchitecture:
-    """Everything of pki.yml, issued for a base address."""
-    config = yaml.safe_load((HERE / "pki.yml").read_text(encoding="utf-8"))
+def issue(base: str, *, pki_folder: Path = HERE) -> PKIArchitecture:
+    """Everything of a folder's pki.yml, issued for a base address."""
+    config = yaml.safe_load((pki_folder / "pki.yml").read_text(encoding="utf-8"))
     config["external-url-prefix"] = base
-    return CertomancerConfig(config, key_search_dir=str(HERE), lazy_load_keys=True).get_pki_arch(ARCHITECTURE)
+    return CertomancerConfig(config, key_search_dir=str(pki_folder), lazy_load_keys=True).get_pki_arch(ARCHITECTURE)
 
 
-def addresses(base: str) -> AuthorityAddresses:
+def addresses(base: str, *, pki_folder: Path = HERE) -> AuthorityAddresses:
     """What authorities at a base address are and show; nothing is asked."""
-    pki = issue(base)
+    pki = issue(base, pki_folder=pki_folder)
     return AuthorityAddresses(
         time=tuple(
             ServedAuthority(
@@ -156,6 +159,7 @@ def addresses(base: str) -> AuthorityAddresses:
         ),
         seal_root_pem=_pem(pki, "seal-root"),
         seal_chain_pem=_pem(pki, "seal") + _pem(pki, "seal-root"),
+        seal_key_pem=(pki_folder / "pki" / "seal.key.pem").read_bytes(),
         base=base,
     )
 
@@ -173,18 +177,18 @@ def write_seal(where: AuthorityAddresses, keys: Path, *, passphrase: bytes) -> N
     keys.mkdir(parents=True, exist_ok=True, mode=0o700)
     key_file = keys / "seal.p8"
     if not key_file.exists():
-        key = load_pem_private_key((HERE / "pki" / "seal.key.pem").read_bytes(), password=None)
+        key = load_pem_private_key(where.seal_key_pem, password=None)
         encrypted = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(passphrase))
         key_file.touch(mode=0o600)
         key_file.write_bytes(encrypted)
     (keys / "seal.pem").write_bytes(where.seal_chain_pem)
 
 
-def serve(port: int, ready: Path, *, is_time_movable: bool) -> None:
+def serve(port: int, ready: Path, *, is_time_movable: bool, pki_folder: Path = HERE) -> None:
     """Serve until a signal ends it; `ready` gets the port once everything is issued."""
     listening = socket.create_server((LOOPBACK, port))
     port = listening.getsockname()[1]
-    pki = issue(f"http://{LOOPBACK}:{port}")
+    pki = issue(f"http://{LOOPBACK}:{port}", pki_folder=pki_folder)
     for spec in [one for _issuer, ones in pki.enumerate_certs_by_issuer() for one in ones]:
         if spec.label.value not in _UNSEEN:
             pki.get_cert(spec.label)  # issued now, so that no request waits for it
@@ -206,8 +210,9 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--ready", type=Path, required=True)
     parser.add_argument("--movable-time", action="store_true")
+    parser.add_argument("--pki", type=Path, default=HERE)
     given = parser.parse_args()
-    serve(given.port, given.ready, is_time_movable=given.movable_time)
+    serve(given.port, given.ready, is_time_movable=given.movable_time, pki_folder=given.pki)
 
 
 def _pem(pki: PKIArchitecture, label: str) -> bytes:

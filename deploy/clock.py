@@ -41,7 +41,8 @@ def require_right_clock(works: Works) -> None:
     except AuthorityUnavailable as error:
         _log.warning("clock.unchecked", reason=str(error))
         return
-    nearest = min((stamp.distance for stamp in stamps), key=abs)
+    now = works.clock.now()
+    nearest = min((stamp.verified.at - now for stamp in stamps), key=abs)
     if abs(nearest) > CLOCK_LIMIT:
         raise CannotStart(
             f"the clock of this machine is {_span(nearest)} {'behind' if nearest > timedelta() else 'ahead of'} "

@@ -11,7 +11,6 @@ Left to others: starting and watching them (deploy.up), what they are made of (a
 
 import ctypes
 import os
-import resource
 import sys
 
 from api import bootstrap, worker
@@ -19,26 +18,21 @@ from api.app import create_app
 from api.observing import configure_logging
 from api.server import LOOPBACK, SWITCH_INTERVAL, make_server
 from crypto.errors import CryptoError
+from crypto.keys.memory import keep_memory_private
+from deploy import standins
+from deploy.clock import require_right_clock
 from deploy.conformance import require_conformance
 from deploy.errors import DeployError
 from vault.errors import VaultError
-from vault.settings import Settings
+from vault.settings import Settings, read_settings
 from vault.work import Works
 
 HOST, PORT = "BIDVAULT_HOST", "BIDVAULT_PORT"
-PR_SET_DUMPABLE = 4
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of malloc.h
 MALLOC = {M_TRIM_THRESHOLD: 1 << 20, M_MMAP_THRESHOLD: 1 << 20, M_ARENA_MAX: 2}
 WORKER_THREADS = 4
 GOODBYE = 30.0  # seconds that running jobs have when the worker stops
 REFUSED = 3
-
-
-def keep_memory_private() -> None:
-    """No core dump, and no reading of this process by others of the same account."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "PR_SET_DUMPABLE")
 
 
 def keep_memory_flat() -> None:
@@ -69,6 +63,18 @@ def run_worker(works: Works) -> None:
     )
 
 
+def require_no_stand_ins(settings: Settings) -> None:
+    """Refuse what is for development only, unless that is what this vault is for; CannotStart says what."""
+    if not settings.is_development:
+        standins.require_none(
+            authorities=settings.authorities,
+            passphrase_file=settings.passphrase_file,
+            keys=settings.keys,
+            database_url=settings.database_url.get_secret_value(),
+            gate_database_url=settings.gate_database_url.get_secret_value(),
+        )
+
+
 def main() -> None:
     """Serve what the first argument names."""
     keep_memory_private()
@@ -76,7 +82,11 @@ def main() -> None:
     configure_logging()
     serving = {"api": serve_api, "worker": run_worker}[sys.argv[1]]
     try:
-        serving(bootstrap.compose(Settings()))
+        settings = read_settings()
+        require_no_stand_ins(settings)
+        works = bootstrap.compose(settings)
+        require_right_clock(works)
+        serving(works)
     except (VaultError, CryptoError, DeployError) as error:
         sys.stderr.write(f"{error.code}: {error}\n")
         sys.exit(REFUSED)

@@ -29,7 +29,7 @@ from deploy.clock import reference
 from deploy.conformance import CHECKS, Finding, Manner, Outcome, Run, Store, check, require_answer
 from deploy.embedded.weed_files import access_key as embedded_access_key
 from deploy.errors import StoreUnfit
-from vault.settings import Authority, BucketAccess
+from vault.settings import Authority, BucketAccess, in_words
 from vault.store.s3 import REGION, S3Access
 
 STYLES = {
@@ -131,8 +131,7 @@ def _settings() -> StoreSettings:
     try:
         return StoreSettings()
     except ValidationError as error:
-        said = "; ".join(f"BIDVAULT_{'__'.join(map(str, one['loc'])).upper()}: {one['msg']}" for one in error.errors())
-        raise typer.BadParameter(f"the settings in the environment cannot be read: {said}") from error
+        raise typer.BadParameter(f"the settings in the environment do not fit: {in_words(error)}") from None
 
 
 def _read(identities: Path | None) -> Identities:
@@ -142,7 +141,7 @@ def _read(identities: Path | None) -> Identities:
         return Identities.model_validate_json(identities.read_bytes())
     except ValidationError as error:
         said = "; ".join(f"{'.'.join(map(str, one['loc'])) or 'the file'}: {one['msg']}" for one in error.errors())
-        raise typer.BadParameter(said, param_hint="--identities") from error
+        raise typer.BadParameter(said, param_hint="--identities") from None
 
 
 def _store(settings: StoreSettings, whom: Identities, *, endpoint: str | None, bucket: str | None) -> Store:

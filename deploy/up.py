@@ -13,7 +13,6 @@ Left to others: what the processes do (deploy.serve), settings and their checks 
 
 import json
 import os
-import secrets
 import sys
 import time
 from collections.abc import Mapping
@@ -24,6 +23,7 @@ from typing import Self
 import httpx2
 
 from api.auth import create_token_key
+from deploy import standins
 from deploy.authorities import Authorities, AuthorityAddresses, write_seal, write_trust
 from deploy.embedded.child import Child, Launch
 from deploy.embedded.directory import DataDirectory
@@ -176,6 +176,14 @@ class RunningVault:
         create_service_keys(self.keys, passphrase)
         create_token_key(self.keys, passphrase)
         authorities = self.outside.authorities or self._start_authorities(passphrase)
+        if not self.is_development:
+            standins.require_none(
+                authorities=authorities,
+                passphrase_file=passphrase_file,
+                keys=self.keys,
+                database_url=database.api,
+                gate_database_url=database.gate,
+            )
         port = self._listening.port or self.directory.ports("api", ["http"])["http"]
         self.url = f"http://{self._listening.host}:{port}"
         self.environment = {
@@ -207,7 +215,7 @@ class RunningVault:
             return self.outside.passphrase_file
         path = self.directory.root / "passphrase"
         if not path.exists():
-            self.directory.write_private("passphrase", secrets.token_urlsafe(24) + "\n")
+            self.directory.write_private("passphrase", standins.generate_passphrase() + "\n")
         return path
 
     def _start_authorities(self, passphrase: str) -> tuple[Authority, ...]:

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ByteSize, Field, SecretStr, model_validator
+from pydantic import BaseModel, ByteSize, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from vault.errors import CannotStart
 
 GIB = 1024**3
 QUORUM = 2  # protocol 2.7: q is at least 2, always
@@ -48,7 +50,9 @@ class Service(BaseModel):
 class Settings(BaseSettings):
     """All that a process of the vault must be told."""
 
-    model_config = SettingsConfigDict(env_prefix="BIDVAULT_", env_nested_delimiter="__", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="BIDVAULT_", env_nested_delimiter="__", frozen=True, hide_input_in_errors=True
+    )
 
     database_url: SecretStr
     gate_database_url: SecretStr
@@ -83,3 +87,24 @@ class Settings(BaseSettings):
         if urlsplit(self.s3_endpoint).scheme not in {"http", "https"}:
             raise ValueError("s3_endpoint: give an http or https address")
         return self
+
+
+def read_settings() -> Settings:
+    """The settings of this process's environment.
+
+    Raises:
+        CannotStart: one is missing or cannot be meant; the text names it, never its value.
+    """
+    try:
+        return Settings.model_validate({})
+    except ValidationError as error:
+        raise CannotStart(f"the settings do not fit: {in_words(error)}") from None
+
+
+def in_words(error: ValidationError) -> str:
+    """Which settings are wrong, and why; no value, for it may be a secret."""
+    return "; ".join(
+        f"{'BIDVAULT_' + '__'.join(map(str, one['loc'])).upper() + ': ' if one['loc'] else ''}"
+        f"{one['msg'].removeprefix('Value error, ')}"
+        for one in error.errors(include_input=False, include_context=False)
+    )

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from deploy.authorities import Authorities, AuthorityAddresses
+from tests.deploy.own_pki import draw_pki
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -51,3 +54,11 @@ class Program:
         """Let it end, and read what it still says."""
         said, _ = self.process.communicate(timeout=60)
         return said
+
+
+@pytest.fixture
+def authorities(data: Path) -> Iterator[AuthorityAddresses]:
+    """Somebody else's, as far as the vault knows: their keys were drawn for this test."""
+    served = Authorities(data.parent / "outside", pki=draw_pki(data.parent / "pki"))
+    yield served.start()
+    served.stop()
