@@ -194,6 +194,18 @@ class CannotCompact(VaultFault):
     code: ClassVar[str] = "cannot-compact"
 
 
+class GateUnsound(OutsideError):
+    """The gate's answer does not hold: not signed, or about something else; nothing was written on its word."""
+
+    code: ClassVar[str] = "gate-unsound"
+
+
+class ObjectChanged(VaultFault):
+    """A stored object is not what was stored: it has rotted, or was changed. Restore it from a copy."""
+
+    code: ClassVar[str] = "object-changed"
+
+
 class DatabaseUnavailable(OutsideError):
     """The database does not answer; nothing was written."""
 

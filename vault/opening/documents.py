@@ -10,6 +10,7 @@ Left to others: who may read (api.auth), HTTP ranges (api.opening).
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from stat import S_IFREG
@@ -19,10 +20,12 @@ from sqlmodel import col, select
 from stream_zip import NO_COMPRESSION_64, Method, stream_zip
 
 from crypto.deposit import DepositRecord
+from crypto.errors import CryptoError
 from crypto.events import EventKind
+from crypto.reader import EnvelopeReader
 from vault import envelopes, journal
 from vault.envelopes import Kept
-from vault.errors import NotFound
+from vault.errors import NotFound, ObjectChanged
 from vault.lifecycle import EnvelopeState
 from vault.models import Envelope, Procedure
 from vault.opening.reading import facts_of, open_reader
@@ -53,8 +56,14 @@ class OpenedDocument:
     envelope: Kept
 
     def read(self, works: Works, offset: int = 0, size: int | None = None) -> Iterator[bytes]:
-        """Bytes of the document, all or a range."""
-        return open_reader(works, self.envelope.facts).read(self.facts.path, offset, size)
+        """Bytes of the document, all or a range.
+
+        Raises:
+            ObjectChanged: what is stored is no longer what was opened; what came before that byte was good.
+        """
+        with _as_stored():
+            reader = open_reader(works, self.envelope.facts)
+        return _read(reader, self.facts, offset, size)
 
 
 def list_envelopes(works: Works, platform: str, procedure: UUID) -> list[OpenedEnvelope]:
@@ -113,11 +122,26 @@ def zip_all(works: Works, platform: str, procedure: UUID, *, reader: str) -> Ite
 
 def _members(works: Works, listed: list[tuple[Kept, list[DocumentFacts]]], at: datetime) -> Iterator[Member]:
     for kept, documents in listed:
-        reader = open_reader(works, kept.facts)
+        with _as_stored():
+            reader = open_reader(works, kept.facts)
         folder = f"box-{kept.facts.box}/{kept.id}"
         for facts in documents:
             method = NO_COMPRESSION_64(facts.size, facts.crc32)
-            yield f"{folder}/{facts.path}", at, FILE_MODE, method, reader.read(facts.path)
+            yield f"{folder}/{facts.path}", at, FILE_MODE, method, _read(reader, facts)
+
+
+@contextmanager
+def _as_stored() -> Iterator[None]:
+    """What was opened once and does not open now is no fault of who reads it."""
+    try:
+        yield
+    except CryptoError as error:
+        raise ObjectChanged(error.code) from error
+
+
+def _read(reader: EnvelopeReader, facts: DocumentFacts, offset: int = 0, size: int | None = None) -> Iterator[bytes]:
+    with _as_stored():
+        yield from reader.read(facts.path, offset, size)
 
 
 def _of_procedure(works: Works, work: Work, procedure: UUID) -> list[Kept]:

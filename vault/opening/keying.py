@@ -28,6 +28,7 @@ from crypto.wraps import WrapKind
 from vault import envelopes, journal, shelf
 from vault.envelopes import Kept
 from vault.errors import ObjectMissing, WrongState
+from vault.gate import answers
 from vault.lifecycle import Actor, BoxState, ContributionState, EnvelopeState, require_move
 from vault.models import ContributionRow, OpeningRow, OpeningState
 from vault.opening import contributing, due
@@ -77,7 +78,7 @@ def key(works: Works, opening_id: bytes) -> bool:
     if len({one.person for one in accepted}) < checked.custodians.k:
         return False
     # O4. ◆ The gate's shares; it keeps their bytes and gives the same again.
-    release = _release(works, row, accepted)
+    release = _release(works, row, accepted, checked=checked)
     # O4a. ◆ Every listed object is read again: what rotted fails alone.
     rotten = _find_rotten(works, checked, row)
     # O5. Each envelope's key, wrapped by its object's key, in the key store.
@@ -188,7 +189,7 @@ def _accepted(works: Works, opening_id: bytes) -> list[ContributionRow]:
     return [one for one in rows if one.state is ContributionState.ACCEPTED]
 
 
-def _release(works: Works, row: OpeningRow, accepted: Iterable[ContributionRow]) -> bytes:
+def _release(works: Works, row: OpeningRow, accepted: Iterable[ContributionRow], *, checked: DueOpening) -> bytes:
     if row.release is not None:
         return row.release
     with works.open() as work:
@@ -203,6 +204,7 @@ def _release(works: Works, row: OpeningRow, accepted: Iterable[ContributionRow])
     except CryptoError as error:
         journal.refuse_by_gate(works, error, place=place)
         raise
+    answers.require_shares(release, checked)
     with works.open() as work:
         stored = due.row_of(work, row.id, lock=True)
         if stored.state not in contributing.TAKES:

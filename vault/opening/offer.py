@@ -29,6 +29,7 @@ from crypto.wraps import WrapKind
 from vault import envelopes, journal, shelf, stamps
 from vault.envelopes import Addressed
 from vault.errors import InvalidInput, NotFound, WrongState
+from vault.gate import answers
 from vault.lifecycle import BoxState
 from vault.models import BoxRow, ClosingRow, DecisionRow, OpeningRow, OpeningState
 from vault.opening import due
@@ -107,6 +108,7 @@ def sign(works: Works, opening_id: bytes) -> bytes:
         if row.state is not OpeningState.PREPARED:
             return row.id
         place = journal.Place(due.platform_of(work, row), row.procedure_id)
+        policy = envelopes.chain(work, row.procedure_id)[-1]
     signed = Statement(Kind.OPENING, row.payload).signed_by(works.service_keys.statement)
     shelf.keep_text(works, signed.text.encode())
     works.store.durable()
@@ -115,6 +117,7 @@ def sign(works: Works, opening_id: bytes) -> bytes:
     except CryptoError as error:
         journal.refuse_by_gate(works, error, place=place)
         raise
+    answers.require_signature(signed, by_gate, policy)
     with works.open() as work:
         row = due.row_of(work, opening_id, lock=True)
         if row.state is OpeningState.ABANDONED:

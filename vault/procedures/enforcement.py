@@ -16,6 +16,7 @@ from crypto.policy import Policy, require_in_force
 from crypto.statement import Kind, Statement, parse_note
 from vault import journal
 from vault.errors import StoreConflict
+from vault.gate import answers
 from vault.models import PolicyRow, Procedure
 from vault.procedures import access
 from vault.store.locks import kept_lock
@@ -34,6 +35,7 @@ def put_in_force(works: Works, procedure: Procedure, statement: Statement) -> St
 
     Raises:
         CryptoError: the gate refuses; journaled.
+        GateUnsound: its answer does not hold; nothing is in force.
     """
     keep_text(works, statement.note)
     try:
@@ -41,6 +43,7 @@ def put_in_force(works: Works, procedure: Procedure, statement: Statement) -> St
     except CryptoError as error:
         journal.refuse_by_gate(works, error, place=access.place_of(procedure), subject=statement.id)
         raise
+    answers.require_signature(statement, accepted, Policy.of(statement))
     signed = statement.with_signatures(accepted.signatures).signed_by(works.service_keys.statement)
     require_in_force(signed)
     keep_text(works, signed.note)
