@@ -3,6 +3,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TypeAlias
 
 import pytest
 from sqlmodel import select
@@ -15,6 +16,7 @@ from tests.world.world import ACME, ZENITH, World
 from vault.lifecycle import EnvelopeState
 from vault.models import Envelope
 
+Caught: TypeAlias = "pytest.ExceptionInfo[Exception]"
 PRICE = b"PLANTED 41 998.00 EUR"
 
 
@@ -36,12 +38,12 @@ def states(world: World) -> dict[str, EnvelopeState]:
 
 
 @contextmanager
-def refused(world: World, error: type[Exception], *, entry: EventKind | None = None) -> Iterator[None]:
+def refused(world: World, error: type[Exception], *, entry: EventKind | None = None) -> Iterator[Caught]:
     """An act is refused as it must be: typed, told in the journal, nothing moved, no byte of a bid anywhere."""
     before = states(world), len(convening.events(world, entry)) if entry else 0
     with pytest.raises(error) as caught:
-        yield
-    shown = f"{caught.value!r} {caught.value.__notes__ if hasattr(caught.value, '__notes__') else ''}"
+        yield caught
+    shown = f"{caught.value!r} {caught.value.__cause__!r} {caught.value.__context__!r}"
     assert "PLANTED" not in shown
     assert (states(world), len(convening.events(world, entry)) if entry else 0) == (before[0], before[1] + bool(entry))
     if entry and isinstance(caught.value, CryptoError):
