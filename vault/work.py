@@ -199,6 +199,7 @@ def connect(url: str, *, pool_size: int = 8, patience: timedelta = PATIENCE) -> 
         max_overflow=8,
         pool_timeout=patience.total_seconds(),
         isolation_level="READ COMMITTED",
+        hide_parameters=True,  # an error of the database tells no bidder and no key to whoever prints it (KEY-07)
         connect_args={
             "connect_timeout": CONNECT_SECONDS,
             "tcp_user_timeout": millis,
