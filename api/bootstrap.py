@@ -20,10 +20,9 @@ from api.services import PublishedLimits, Services
 from crypto.certificates import Anchor, read_anchors
 from crypto.keys.file import open_key_file
 from crypto.seal import load_seal
-from vault import sequencer
+from vault import recovery
 from vault.authorities import Authority, HttpLine, TimeAuthorities
 from vault.errors import CannotStart, DevelopmentOnly
-from vault.gate import told
 from vault.gate.keys import GateKeys
 from vault.gate.service import Gate
 from vault.keys import Keychain, load_service_keys, read_key
@@ -47,6 +46,18 @@ def compose(settings: Settings, *, clock: Clock | None = None) -> Works:
         RolledBack: the store or the gate is ahead of the database.
         crypto.errors.PassphraseError: the passphrase file is not that of the key files.
     """
+    works = assemble(settings, clock=clock)
+    works.store.require_lock()
+    recovery.require_nothing_lost(works)
+    return works
+
+
+def assemble(settings: Settings, *, clock: Clock | None = None) -> Works:
+    """Put a vault's tools together, whatever state it is in: for a recovery, which makes the checks at its end.
+
+    Raises:
+        CannotStart, crypto.errors.PassphraseError: as `compose`.
+    """
     if settings.is_development:
         warnings.warn(
             "keys, authorities or clock are for development: nothing is promised", DevelopmentOnly, stacklevel=2
@@ -62,7 +73,7 @@ def compose(settings: Settings, *, clock: Clock | None = None) -> Works:
     compaction = SupervisorCompaction(ours.parent) if ours else cannot_compact
     key_store = S3KeyStore(_access(settings, settings.key_store), barrier=barrier, compaction=compaction)
     anchors = _anchors(settings)
-    works = Works(
+    return Works(
         engine=connect(settings.database_url.get_secret_value()),
         clock=clock,
         settings=settings,
@@ -78,10 +89,6 @@ def compose(settings: Settings, *, clock: Clock | None = None) -> Works:
         ),
         gate=_gate(settings, passphrase, clock=clock, key_store=key_store, anchors=anchors),
     )
-    works.store.require_lock()
-    sequencer.require_not_rolled_back(works)
-    told.require_remembered(works)
-    return works
 
 
 def _gate(

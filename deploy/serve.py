@@ -11,7 +11,11 @@ Left to others: starting and watching them (deploy.up), what they are made of (a
 
 import ctypes
 import os
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from api import bootstrap, worker
 from api.app import create_app
@@ -23,7 +27,8 @@ from deploy import standins
 from deploy.clock import require_right_clock
 from deploy.conformance import require_conformance
 from deploy.errors import DeployError
-from vault.errors import VaultError
+from vault.errors import DatabaseUnavailable, VaultError
+from vault.recovery import Vigil
 from vault.settings import Settings, read_settings
 from vault.work import Works
 
@@ -33,6 +38,7 @@ MALLOC = {M_TRIM_THRESHOLD: 1 << 20, M_MMAP_THRESHOLD: 1 << 20, M_ARENA_MAX: 2}
 WORKER_THREADS = 4
 GOODBYE = 30.0  # seconds that running jobs have when the worker stops
 REFUSED = 3
+LOOK_EVERY = 1.0  # seconds
 
 
 def keep_memory_flat() -> None:
@@ -63,6 +69,33 @@ def run_worker(works: Works) -> None:
     )
 
 
+@contextmanager
+def kept_in_view(works: Works) -> Iterator[None]:
+    """Say that this process serves, and end it when the database comes back older than it was."""
+    vigil, ended = Vigil(works), threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(LOOK_EVERY):
+            try:
+                vigil.look()
+            except DatabaseUnavailable:
+                continue
+            except VaultError as error:
+                sys.stderr.write(f"{error.code}: {error}\n")
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
+
+    vigil.begin()
+    watcher = threading.Thread(target=watch, name="vigil", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join()
+        vigil.end()
+
+
 def require_no_stand_ins(settings: Settings) -> None:
     """Refuse what is for development only, unless that is what this vault is for; CannotStart says what."""
     if not settings.is_development:
@@ -86,7 +119,8 @@ def main() -> None:
         require_no_stand_ins(settings)
         works = bootstrap.compose(settings)
         require_right_clock(works)
-        serving(works)
+        with kept_in_view(works):
+            serving(works)
     except (VaultError, CryptoError, DeployError) as error:
         sys.stderr.write(f"{error.code}: {error}\n")
         sys.exit(REFUSED)

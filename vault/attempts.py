@@ -9,24 +9,26 @@ Rules
 Left to others: the bytes (vault.deposit), attempts that nobody works on any more (vault.sweep).
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
 from sqlalchemy import update
-from sqlmodel import col
+from sqlmodel import col, select
 
 from crypto.encoding import sha256, to_millis
 from crypto.events import EventKind
 from vault import journal
-from vault.envelopes import Addressed
-from vault.hidden import hide, reveal
+from vault.envelopes import Addressed, weeks
+from vault.hidden import NotThisRow, hide, reveal
 from vault.models import Attempt, AttemptState
 from vault.rows import AttemptFacts
 from vault.work import Work, Works
 
 TABLE = "attempt"
 NO_OBJECT = UUID(int=0)
+FOUND = b"found"  # the object was there, and no row told of it
 LONGEST_BIDDER = 200  # characters kept of a bidder that was refused; a good one has no more bytes
 
 
@@ -69,11 +71,38 @@ def refuse_at_once(works: Works, work: Work, box: Addressed, *, target: Target, 
     _tell(works, work, begun, box=box, kind=EventKind.DEPOSIT_REFUSED, data=code.encode())
 
 
-def note(works: Works, work: Work, box: Addressed, *, target: Target, outcome: str) -> None:
-    """Write an attempt whose own row was lost, as one that ended; its entry was told when it began."""
+def note(works: Works, work: Work, box: Addressed, *, target: Target) -> Begun:
+    """Write the attempt of an object that was found without one: its own row was lost (vault.recovery)."""
     begun = _new(work.now, box, target)
-    begun = replace(begun, facts=replace(begun.facts, outcome=outcome))
-    _add(works, work, begun, box=box, state=AttemptState.FAILED)
+    _add(works, work, begun, box=box, state=AttemptState.OPEN)
+    _tell(works, work, begun, box=box, kind=EventKind.DEPOSIT_STARTED, data=FOUND)
+    return begun
+
+
+def claim(works: Works, work: Work, box: Addressed, *, target: Target) -> None:
+    """End the attempt of an object whose holder has shown its receipt; it is noted where its row was lost."""
+    begun = next((one for one in of_envelope(works, work, box, target.envelope_id) if _is_of(one, target)), None)
+    begun = begun or note(works, work, box, target=target)
+    work.session.flush()
+    row = work.session.get_one(Attempt, begun.id, with_for_update=True)
+    row.state = AttemptState.DONE
+    row.facts = _hidden(works, begun.id, replace(begun.facts, outcome=""), row.state)
+
+
+def of_envelope(works: Works, work: Work, box: Addressed, envelope_id: UUID) -> list[Begun]:
+    """The attempts for one envelope that were given an object, newest first."""
+    buckets = weeks(works, work, box)
+    rows = work.session.exec(select(Attempt).where(Attempt.platform == box.platform, col(Attempt.bucket).in_(buckets)))
+    found = []
+    for row in rows:
+        with suppress(NotThisRow):
+            found.append(Begun(row.id, read(works, row, procedure=box.procedure)))
+    wanted = [one for one in found if one.facts.envelope_id == envelope_id and one.facts.object_id != NO_OBJECT]
+    return sorted(wanted, key=lambda one: one.facts.t_first, reverse=True)
+
+
+def _is_of(begun: Begun, target: Target) -> bool:
+    return begun.facts.object_id == target.object_id
 
 
 def refuse(works: Works, work: Work, begun: Begun, *, box: Addressed, code: str) -> None:

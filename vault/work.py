@@ -21,9 +21,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 import psycopg
-from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
+from sqlalchemy.pool import NullPool
 from sqlmodel import Session
 
 from vault.errors import DatabaseUnavailable, StillRunning
@@ -137,15 +138,15 @@ class Work:
 
 
 @contextmanager
-def running(engine: Engine) -> Iterator[None]:
+def running(engine: Engine) -> Iterator[Connection]:
     """Say for as long as a process serves that it does; a recovery waits for nobody and refuses while anyone does.
 
     Raises:
         StillRunning: a recovery is under way.
         DatabaseUnavailable: the database does not answer.
     """
-    with _holding(engine, "_shared", "a recovery is under way"):
-        yield
+    with _holding(engine, "_shared", "a recovery is under way") as connection:
+        yield connection
 
 
 @contextmanager
@@ -162,14 +163,15 @@ def alone(engine: Engine) -> Iterator[None]:
 
 
 @contextmanager
-def _holding(engine: Engine, kind: str, reason: str) -> Iterator[None]:
-    """Hold a lock of a whole session: however the process ends, it ends with it."""
+def _holding(engine: Engine, kind: str, reason: str) -> Iterator[Connection]:
+    """Hold a lock of a whole session, beside the pool: however the process ends, it ends with it."""
     lock = {"space": NAMED_LOCKS, "number": SERVING_LOCK}
-    with _told(), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    beside = create_engine(engine.url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    with _told(), beside.connect() as connection:
         if not connection.execute(text(f"SELECT pg_try_advisory_lock{kind}(:space, :number)"), lock).scalar_one():
             raise StillRunning(reason)
         try:
-            yield
+            yield connection
         finally:
             with suppress(DBAPIError):  # a session that broke has let go
                 connection.execute(text(f"SELECT pg_advisory_unlock{kind}(:space, :number)"), lock)

@@ -16,11 +16,12 @@ from deploy.embedded import Addresses
 from tests.faults.trap import Fault, Killed, Point, Trap, Where, set_trap
 from tests.world.backup import Backup, KeyBackup
 from tests.world.store import _Kept as KeptVersion
-from tests.world.world import ACME, ZENITH, World
+from tests.world.world import ACME, PLATFORM, ZENITH, World
 from vault import sequencer, sweep
+from vault.errors import NotFound, ObjectMissing
 from vault.lifecycle import BoxState
 from vault.models import OpeningRow, OpeningState
-from vault.opening import contributing, due, keying, offer, reading
+from vault.opening import contributing, documents, due, keying, offer, reading
 from vault.recovery import Findings, Shown, recover
 
 THIRD = "siret:21350238800019"
@@ -135,8 +136,15 @@ class Story:
 
     def opened(self) -> dict[str, bytes]:
         """The price of every opened envelope, by bidder."""
-        found = self.world.opened()
-        return {bidder: found[one][DOCUMENT] for bidder, one in self.ids.items() if one in found}
+        return {bidder: price for bidder, one in self.ids.items() if (price := self._read(one)) is not None}
+
+    def _read(self, envelope_id: UUID) -> bytes | None:
+        world, place = self.world, (PLATFORM, self.world.procedure)
+        try:
+            document = documents.find_document(world.works, *place, envelope_id=envelope_id, number=0, reader="buyer")
+            return b"".join(document.read(world.works))
+        except (NotFound, ObjectMissing):
+            return None
 
     def there(self, stage: Stage) -> set[str]:
         """Who had deposited by then."""

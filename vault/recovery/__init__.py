@@ -6,7 +6,8 @@
 
 from vault.recovery.claims import Shown, read_claim, settle
 from vault.recovery.findings import Done, Findings, Loss, Lost
-from vault.recovery.journey import recover, require_nothing_lost, show
+from vault.recovery.journey import recover, require_nothing_lost
+from vault.recovery.vigil import Vigil
 
 __all__ = [
     "Done",
@@ -14,9 +15,9 @@ __all__ = [
     "Loss",
     "Lost",
     "Shown",
+    "Vigil",
     "read_claim",
     "recover",
     "require_nothing_lost",
     "settle",
-    "show",
 ]

@@ -20,7 +20,7 @@ from uuid import UUID
 
 from sqlmodel import col, select
 
-from crypto.certificates import RevocationEvidence
+from crypto.certificates import RevocationEvidence, chain_to_anchor
 from crypto.closings import EnvelopeList
 from crypto.deposit import DepositRecord, Receipt, Registration, Verdict, Withdrawal
 from crypto.errors import CryptoError, FormatError, KindError
@@ -28,7 +28,7 @@ from crypto.events import Event, leaf_data
 from crypto.receipt_evidence import ReceiptEvidence
 from crypto.statement import Kind, Statement, parse_note, require_signers
 from crypto.timestamp import token_certificates
-from vault import envelopes, journal, shelf, withdrawal
+from vault import attempts, envelopes, journal, shelf, withdrawal
 from vault.envelopes import Addressed, Kept
 from vault.errors import AuthorityUnavailable, NotFound, NotReady
 from vault.lifecycle import BoxState, EnvelopeState, state_after
@@ -212,9 +212,14 @@ def _register(
     facts, state = _said(replace(facts, first_event=first_event), claim, stamps)
     kept = envelopes.add(works, work, claim.envelope_id, facts, box=box, state=state)
     _find_place(works, work, kept, box=box)
+    attempts.claim(works, work, box, target=_target(facts, claim))
     others = [one for one in ledger.facts.envelopes if one not in {late.id for late in later}]
     ledger.write(works, box, (*others, kept.id, *(one.id for one in later)))
     return Done.REGISTERED
+
+
+def _target(facts: EnvelopeFacts, claim: Claim) -> attempts.Target:
+    return attempts.Target(claim.envelope_id, facts.bidder, facts.length, facts.object_id)
 
 
 def _complete(
@@ -322,6 +327,7 @@ def _stamps(works: Works, claim: Claim) -> tuple[Stamp, ...]:
 
 def _asked(works: Works, token: bytes) -> RevocationEvidence:
     try:
-        return works.authorities.revocation_evidence(token_certificates(token))
+        chain = chain_to_anchor(token_certificates(token), anchors=works.authorities.anchors)
+        return works.authorities.revocation_evidence(chain)
     except (AuthorityUnavailable, CryptoError):
         return RevocationEvidence()

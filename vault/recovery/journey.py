@@ -21,7 +21,7 @@ from vault.journal import Place
 from vault.keys import EVERYBODY
 from vault.recovery import claims, gates, log, objects, rehearsal, rows, texts, wraps
 from vault.recovery.claims import Claim, Shown
-from vault.recovery.findings import Done, Findings, Loss, Lost
+from vault.recovery.findings import Findings, Loss, Lost
 from vault.recovery.log import ToldEntry
 from vault.recovery.rows import Progress
 from vault.work import Works, alone
@@ -46,15 +46,6 @@ def recover(works: Works, *, shown: Iterable[Shown] = (), progress: Progress, is
             return _recover(works, list(shown), progress=progress)
         with rehearsal.rehearsing(works) as harmless:
             return _recover(harmless, list(shown), progress=progress, is_last=False)
-
-
-def show(works: Works, claim: Claim) -> Done | None:
-    """One statement shown to a running vault by its holder; tells what it brought back, None where nothing lacked.
-
-    Raises:
-        NotFound, NotReady, FormatError: as `claims.settle`.
-    """
-    return claims.settle(works, claim)
 
 
 def require_nothing_lost(works: Works) -> None:

@@ -26,7 +26,7 @@ from vault.journal import Place
 from vault.keys import EVERYBODY
 from vault.models import CheckpointRow, JournalRow
 from vault.recovery.findings import Done, Findings, Loss, Lost
-from vault.recovery.rows import Progress
+from vault.recovery.rows import Progress, advance_counters
 from vault.store.names import CHECKPOINTS, checkpoint_name, tile_name
 from vault.work import Work, Works
 
@@ -64,6 +64,7 @@ def continue_log(works: Works, found: Findings, *, told: Told, progress: Progres
     heads = [(size, *_head(works, size)) for size in newer]
     _place_all(works, found, start=start, newest=heads[-1][1], told=told, progress=progress)
     with works.open() as work:
+        advance_counters(work)
         for size, checkpoint, note in heads:
             work.session.add(CheckpointRow(size=size, root=checkpoint.root, note=note, is_published=True, at=work.now))
     found.did(Done.HEADS, len(heads))

@@ -31,9 +31,9 @@ from vault.recovery.rows import Progress
 from vault.rows import AttemptFacts, EnvelopeFacts
 from vault.store import StoredVersion
 from vault.store.names import OBJECTS
+from vault.sweep import ABANDONED
 from vault.work import Work, Works
 
-UNCLAIMED = "unclaimed"  # an attempt's outcome
 EXPLAINS = frozenset({AttemptState.FAILED, AttemptState.DONE})
 
 
@@ -87,7 +87,7 @@ def name(works: Works, found: Findings, loose: dict[UUID, LooseObject]) -> None:
             except NotFound:
                 continue
             if one.object_id not in _attempted(works, work, box, envelope_id):
-                attempts.note(works, work, box, target=_target(one), outcome=UNCLAIMED)
+                attempts.note(works, work, box, target=_target(one))
 
 
 def find_loose(works: Works, box: Addressed, envelope_id: UUID) -> list[UUID]:
@@ -97,16 +97,7 @@ def find_loose(works: Works, box: Addressed, envelope_id: UUID) -> list[UUID]:
 
 
 def _attempted(works: Works, work: Work, box: Addressed, envelope_id: UUID) -> list[UUID]:
-    buckets = envelopes.weeks(works, work, box)
-    rows = select(Attempt).where(Attempt.platform == box.platform, col(Attempt.bucket).in_(buckets))
-    found = [
-        facts
-        for row in work.session.exec(rows)
-        if (facts := _facts(works, row, box.procedure)) is not None
-        and facts.envelope_id == envelope_id
-        and facts.object_id != attempts.NO_OBJECT
-    ]
-    return [facts.object_id for facts in sorted(found, key=lambda one: one.t_first, reverse=True)]
+    return [one.facts.object_id for one in attempts.of_envelope(works, work, box, envelope_id)]
 
 
 def _target(one: LooseObject) -> attempts.Target:
@@ -114,7 +105,7 @@ def _target(one: LooseObject) -> attempts.Target:
 
 
 def _ends(facts: AttemptFacts) -> bool:
-    return facts.outcome not in {"", UNCLAIMED, "abandoned"}
+    return facts.outcome not in {"", ABANDONED}
 
 
 def _readable(works: Works, work: Work) -> list[Procedure]:

@@ -50,7 +50,7 @@ def put_back(works: Works, found: Findings, *, progress: Progress) -> None:
         with works.open() as work:
             found.did(Done.ROWS, _put(work, fresh))
     with works.open() as work:
-        _advance(work, highest)
+        advance_counters(work, highest)
         if newer:
             state = work.session.get_one(MirrorRow, 1, with_for_update=True)
             state.begun = state.done = max(state.begun, newer[-1])
@@ -119,8 +119,8 @@ def _require_same_history(work: Work, rows: Sequence[object]) -> None:
         )
 
 
-def _advance(work: Work, version: int) -> None:
-    """Let no counter give a number again."""
+def advance_counters(work: Work, version: int = 0) -> None:
+    """Let no counter give a number again that a row has, nor the count of writes one that a copy has."""
     for counter in COUNTERS:
         table, column = counter.split(".")
         drawn = text(f"SELECT pg_get_serial_sequence('public.{table}', '{column}')")
