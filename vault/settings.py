@@ -9,6 +9,7 @@ Rules
 Left to others: keys and passphrases (vault.keys), limits as a policy fixes them (vault.procedures).
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Self
@@ -89,14 +90,14 @@ class Settings(BaseSettings):
         return self
 
 
-def read_settings() -> Settings:
-    """The settings of this process's environment.
+def read_settings(given: Mapping[str, object] | None = None) -> Settings:
+    """The settings of this process's environment; what is given by name wins.
 
     Raises:
         CannotStart: one is missing or cannot be meant; the text names it, never its value.
     """
     try:
-        return Settings.model_validate({})
+        return Settings.model_validate(given or {})
     except ValidationError as error:
         raise CannotStart(f"the settings do not fit: {in_words(error)}") from None
 

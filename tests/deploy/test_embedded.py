@@ -130,20 +130,6 @@ def test_secrets_are_not_printed(addresses: Addresses) -> None:
     assert addresses.database_url not in shown
 
 
-def test_a_torn_volume_is_mended_before_anybody_reads(data: Path) -> None:
-    with EmbeddedStack(data) as stack:
-        first = stack.addresses(database=stack.create_database(), pair=stack.create_buckets(stack.store_access().pair))
-        stored = objects(first).put(new_name(), b"sealed", lock_until=soon())
-    torn = [path for path in data.glob("store/vault_*.idx") if path.stat().st_size]
-    for path in torn:
-        os.truncate(path, path.stat().st_size - 5)
-
-    with EmbeddedStack(data) as stack:
-        again = stack.addresses(database=stack.create_database(), pair=stack.store_access().pair)
-        assert torn
-        assert objects(again).get_range(stored.key, stored.version_id, offset=0, size=6) == b"sealed"
-
-
 class TestDatabase:
     def test_it_keeps_checksums_and_flushes(self, addresses: Addresses) -> None:
         names = ("data_checksums", "fsync", "synchronous_commit", "full_page_writes", "jit", "wal_sync_method")
