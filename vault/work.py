@@ -22,7 +22,14 @@ from typing import TYPE_CHECKING, Protocol
 
 import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import (
+    DBAPIError,
+    DisconnectionError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    SQLAlchemyError,
+)
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.pool import NullPool
 from sqlmodel import Session
@@ -87,7 +94,7 @@ class Works:
             DatabaseUnavailable: the database does not answer; nothing was written, or (a lost answer to the commit)
                 the repeat of the same act finds it done.
         """
-        with Session(self.engine, expire_on_commit=False, autoflush=False) as session, _told():
+        with _told(), Session(self.engine, expire_on_commit=False, autoflush=False) as session:  # its end may fail too
             yield Work(session=session, now=self.clock.now())
             session.commit()
 
@@ -101,7 +108,7 @@ class Works:
             DatabaseUnavailable: the database does not answer.
         """
         reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
-        with Session(reading, expire_on_commit=False, autoflush=False) as session, _told():
+        with _told(), Session(reading, expire_on_commit=False, autoflush=False) as session:
             yield Work(session=session, now=self.clock.now())
 
 
@@ -173,7 +180,7 @@ def _holding(engine: Engine, kind: str, reason: str) -> Iterator[Connection]:
         try:
             yield connection
         finally:
-            with suppress(DBAPIError):  # a session that broke has let go
+            with suppress(SQLAlchemyError):  # a session that broke has let go
                 connection.execute(text(f"SELECT pg_advisory_unlock{kind}(:space, :number)"), lock)
 
 

@@ -41,15 +41,6 @@ def world(disk: CutDisk) -> Iterator[CutWorld]:
     world.close()
 
 
-@pytest.fixture
-def careless(disk: CutDisk) -> Iterator[CutWorld]:
-    """The same without the flush."""
-    world = CutWorld(disk, is_flushing=False)
-    world.publish(world.draft(k=1, n=2))
-    yield world
-    world.close()
-
-
 @pytest.mark.proves("DEP-08", "OPS-03", "ACK-01")
 @pytest.mark.parametrize("cuts", [pytest.param(1), pytest.param(15, marks=pytest.mark.long)])
 def test_a_power_cut_under_load_loses_no_acknowledged_deposit(world: CutWorld, cuts: int) -> None:
@@ -69,14 +60,15 @@ def test_a_power_cut_under_load_loses_no_acknowledged_deposit(world: CutWorld, c
 
 
 @pytest.mark.long
-def test_without_the_flush_a_power_cut_loses_acknowledged_deposits(careless: CutWorld) -> None:
-    load = Load(careless)
+def test_without_the_flush_a_power_cut_loses_acknowledged_deposits(world: CutWorld) -> None:
+    world.stop_flushing()
+    load = Load(world)
     load.wait_for(DEPOSITS_BEFORE_A_CUT)
-    careless.lose_power()
+    world.lose_power()
     held = load.end()
-    careless.restart()
+    world.restart()
 
-    lost = careless.lost(held)
+    lost = world.lost(held)
 
     record("power cut without the flush: acknowledged", len(held))
     record("power cut without the flush: lost", len(lost))
@@ -115,7 +107,7 @@ class CutsAtDelete:
 @pytest.mark.long
 @pytest.mark.proves("T42", "OPEN-05")
 def test_a_power_cut_just_after_the_box_is_keyed_loses_no_box(world: CutWorld) -> None:
-    opening_id, deposited = _cut_after_keyed(world)
+    opening_id, deposited = _cut_after_keyed(world, is_flushing=True)
 
     assert world.box_state() is BoxState.KEYED
     assert world.advance(opening_id)
@@ -126,32 +118,34 @@ def test_a_power_cut_just_after_the_box_is_keyed_loses_no_box(world: CutWorld) -
 
 
 @pytest.mark.long
-def test_without_the_flush_a_power_cut_just_after_the_box_is_keyed_loses_the_box(careless: CutWorld) -> None:
-    _, deposited = _cut_after_keyed(careless)
+def test_without_the_flush_a_power_cut_just_after_the_box_is_keyed_loses_the_box(world: CutWorld) -> None:
+    _, deposited = _cut_after_keyed(world, is_flushing=False)
 
     readable = 0
-    with careless.works.open() as work:
+    with world.works.open() as work:
         for one in deposited:
-            kept = envelopes.find(careless.works, work, one.id, procedure=careless.procedure)
+            kept = envelopes.find(world.works, work, one.id, procedure=world.procedure)
             try:
                 assert kept is not None
-                reading.file_key_of(careless.works, kept.facts)
-                readable += shelf.is_intact(careless.works, kept.facts)
+                reading.file_key_of(world.works, kept.facts)
+                readable += shelf.is_intact(world.works, kept.facts)
             except (ObjectMissing, StoreUnavailable):
                 continue
 
     record("power cut just after O6 without the flush: envelopes lost", len(deposited) - readable)
-    assert careless.box_state() is BoxState.KEYED
+    assert world.box_state() is BoxState.KEYED
     assert readable < len(deposited)
 
 
-def _cut_after_keyed(world: CutWorld) -> tuple[bytes, list[Deposited]]:
+def _cut_after_keyed(world: CutWorld, *, is_flushing: bool) -> tuple[bytes, list[Deposited]]:
     """Open a box of five envelopes; the power goes when O6 is committed. Then it comes back."""
     deposited = [world.deposit(f"other:{number}") for number in range(5)]
     world.after_settle()
     world.close_box()
     opening_id = world.offer(1)
     world.contribute(opening_id, world.custodians[0])
+    if not is_flushing:
+        world.stop_flushing()
     cutting = CutsAtDelete(world.works.key_store, world)
     with pytest.raises(StoreUnavailable):
         keying.key(world.on(world.works, cutting), opening_id)

@@ -45,10 +45,10 @@ class Acknowledged:
 class CutWorld(World):
     """A vault on a disk; after a cut `restart` finds what is left."""
 
-    def __init__(self, disk: CutDisk, *, is_flushing: bool = True) -> None:
-        """Start it; without flushing, the store's word is taken for its deed."""
+    def __init__(self, disk: CutDisk) -> None:
+        """Start it."""
         self.disk = disk
-        self._is_flushing = is_flushing
+        self._is_flushing = True
         self._barrier: DiskBarrier | None = None
         self._stack, self._addresses = self._start_stack()
         super().__init__(self._addresses)
@@ -69,6 +69,11 @@ class CutWorld(World):
         """The same vault on another key store."""
         gate = replace(works.gate, keys=GateKeys(bytes(range(32)), key_store))
         return replace(works, key_store=key_store, keys=Keychain(works.keys.root, key_store), gate=gate)
+
+    def stop_flushing(self) -> None:
+        """From now on the store's word is taken for its deed."""
+        self._is_flushing = False
+        self.works = self.start()
 
     def lose_power(self) -> None:
         """Cut the power; every process of the stack ends with it."""
