@@ -112,6 +112,12 @@ def require_accepted(chain: PolicyChain, closed: ClosedBox, *, memory: Memory) -
     return checked
 
 
+def require_same_list(accepted: bytes, shown: bytes) -> None:
+    """ListError when a closing that was accepted is shown again with another list: silence would look like consent."""
+    if accepted != shown:
+        raise ListError("the closing was accepted with another list")
+
+
 def require_known_closings(opening: Opening, memory: Memory) -> None:
     """StateError unless the gate accepted every closing of an opening itself (step C4)."""
     known = {*memory.main_closings.values(), *memory.decided.values()}

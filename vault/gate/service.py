@@ -163,7 +163,8 @@ class Gate:
         closed = shown.parsed()
         procedure = self._procedure_of(Closing.of(closed.statement).policy_hash)
         with self._open(procedure) as session:
-            if session.get(AcceptedClosing, closed.statement.id) is not None:
+            if (known := session.get(AcceptedClosing, closed.statement.id)) is not None:
+                checks.require_same_list(known.list, entries)
                 return
             chain = PolicyChain(records.policies(session, procedure))
             checked = checks.require_accepted(chain, closed, memory=records.memory(session, procedure, chain))
