@@ -10,6 +10,7 @@ Left to others: what is due (vault.timers), the journeys (vault), starting the p
 """
 
 import functools
+import os
 from collections.abc import Callable
 from uuid import UUID
 
@@ -26,7 +27,9 @@ from vault.work import Works
 
 EVERY_FEW_SECONDS = "* * * * * */5"
 EVERY_MINUTE = "* * * * * 0"
+EVERY_HOUR = "41 * * * *"
 EVERY_NIGHT = "17 3 * * *"
+DIGEST_BYTES = 32
 KEPT_JOBS_HOURS = 1  # done jobs name boxes; they are deleted (protocol 4.12)
 
 SIGHTINGS = sweep.Sightings()  # this process's: after a restart the week begins anew
@@ -65,6 +68,7 @@ def _add_timers(app: App, works: Works, seal: PrintSeal) -> None:
         "print_due": (EVERY_FEW_SECONDS, lambda: printing.print_due(works, seal)),
         "sweep_received": (EVERY_MINUTE, lambda: sweep.received(works)),
         "sweep_remains": (EVERY_NIGHT, lambda: sweep_remains(works)),
+        "watch_clock": (EVERY_HOUR, lambda: watch_clock(works)),
         "relock": (EVERY_NIGHT, lambda: procedures.relock(works)),
     }
     for name, (cron, act) in timed.items():
@@ -84,6 +88,15 @@ def advance_opening(works: Works, opening_id: bytes) -> None:
     if keying.key(works, opening_id):
         reading.read_all(works, opening_id)
         sequencer.publish(works)
+
+
+def watch_clock(works: Works) -> None:
+    """Ask a quorum of authorities the time though nobody deposits: how far our clock is off is logged where it alarms.
+
+    Raises:
+        AuthorityUnavailable: too few answered.
+    """
+    works.authorities.stamp_by(os.urandom(DIGEST_BYTES), quorum=works.settings.quorum)
 
 
 def sweep_remains(works: Works) -> None:

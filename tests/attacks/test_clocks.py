@@ -8,7 +8,9 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from structlog.testing import capture_logs
 
+from api import worker as working
 from crypto.deposit import DepositRecord, Verdict
 from crypto.encoding import from_millis
 from crypto.errors import ClockError, CryptoError, PersonError
@@ -315,3 +317,14 @@ def request(world: World, bidder: str = ACME) -> DepositRequest:
 
 def record(given: Acknowledgement) -> DepositRecord:
     return depositing.receipt_of(given).record
+
+
+@pytest.mark.proves("TIME-08")
+def test_a_wrong_clock_raises_an_alarm_though_nobody_deposits(open_world: World) -> None:
+    open_world.time.a.ahead = open_world.time.b.ahead = DAY
+
+    with capture_logs() as told:
+        working.watch_clock(open_world.works)
+
+    assert [one["seconds"] for one in told if one["event"] == "authority.distant"] == [86_400.0, 86_400.0]
+    assert open_world.works.authorities.distance() == DAY

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from structlog.testing import capture_logs
 
 from crypto.certificates import chain_to_anchor, read_anchors, read_certificates
 from crypto.errors import SignatureError, UnprovenTimestampError
@@ -193,6 +194,17 @@ def test_one_lying_authority_does_not_make_our_clock_look_wrong(world: TimeWorld
     world.a.ahead = timedelta(hours=3)
     world.authorities.stamp_by(IMPRINT, quorum=2)
     assert world.authorities.distance() == timedelta(0)
+
+
+@pytest.mark.proves("TIME-08")
+@pytest.mark.parametrize(("off", "alarms"), [(4, 0), (-4, 0), (6, 1), (-86_400, 1)])
+def test_a_clock_that_is_more_than_five_seconds_off_raises_an_alarm(world: TimeWorld, off: int, alarms: int) -> None:
+    world.a.ahead = timedelta(seconds=off)
+
+    with capture_logs() as told:
+        world.authorities.stamp(IMPRINT)
+
+    assert [(one["event"], one["seconds"]) for one in told] == [("authority.distant", off)] * alarms
 
 
 def deep(world: TimeWorld) -> tuple[SimulatedAuthority, TimeAuthorities]:

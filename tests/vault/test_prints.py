@@ -47,6 +47,7 @@ from vault.prints import (
 )
 from vault.prints.glyphs import RANGES, displayable
 from vault.prints.page import Page, Words, set_page
+from vault.prints.words import clock
 
 FRENCH, ENGLISH = Language.FRENCH, Language.ENGLISH
 
@@ -220,6 +221,17 @@ def test_the_words_on_secrecy_are_those_of_the_level() -> None:
     test_only = text_of(receipt(Printed(told_once().told, level=0), ENGLISH))
     assert "Test only. No promise of secrecy." in test_only
     assert "kept no readable copy" not in test_only
+
+
+@needs_text
+@pytest.mark.proves("TIME-08")
+def test_a_receipt_prints_between_which_moments_each_of_its_tokens_was_made() -> None:
+    text = " ".join(text_of(made("receipt", ENGLISH)).split())
+    tokens = told_once().checked().tokens
+
+    assert tokens
+    for one in tokens:
+        assert f"{clock(one.earliest)} – {clock(one.latest)}" in text
 
 
 @needs_text
