@@ -37,7 +37,8 @@ from vault.settings import Authority
 
 LOOPBACK = "127.0.0.1"
 START_PATIENCE = 60.0
-MOST_RESTARTS = 5  # of API and worker together, while we run
+MOST_RESTARTS = 5  # of API, worker and test authorities together, within the time below
+RESTARTS_WITHIN = 600.0  # seconds: what runs for years may be killed more often
 PREFIX = "BIDVAULT_"
 ENVIRONMENT_FILE = "bidvault.env"  # what the commands about this vault read
 
@@ -82,7 +83,8 @@ class RunningVault:
         self._authorities = Authorities(self.directory.root / "authorities")
         self._serving: dict[str, Child] = {}
         self._launches: dict[str, Launch] = {}
-        self._restarts = 0
+        self._restarts: list[float] = []
+        self.most_restarts = MOST_RESTARTS
         self._served: AuthorityAddresses | None = None
         self.url = ""
         self.owner_url = ""  # the database as the role that owns its tables
@@ -103,8 +105,11 @@ class RunningVault:
         """Where the vault's key files lie."""
         return self.outside.keys or self.directory.root / "keys"
 
-    def start(self) -> str:
+    def start(self, *, serves: bool = True) -> str:
         """Start everything and return the API's address, or stop what was started and raise.
+
+        Args:
+            serves: with API and worker; without them the parts are there for a recovery.
 
         Raises:
             DeployError: a part did not start.
@@ -113,6 +118,8 @@ class RunningVault:
         self._stack.start_parts()
         try:
             self._start()
+            if serves:
+                self._serve()
         except BaseException:
             self.stop()
             raise
@@ -138,8 +145,7 @@ class RunningVault:
         for name, child in list(self._serving.items()):
             if child.is_running():
                 continue
-            self._restarts += 1
-            if self._restarts > MOST_RESTARTS:
+            if not self._may_restart():
                 child.require_running()
             self._serving[name] = Child(self._launches[name])
 
@@ -154,9 +160,14 @@ class RunningVault:
             )
 
     def _count_restart(self, otherwise: str) -> None:
-        self._restarts += 1
-        if self._restarts > MOST_RESTARTS:
+        if not self._may_restart():
             raise PartFailed(f"{otherwise}; see {self.directory.root}")
+
+    def _may_restart(self) -> bool:
+        """Count one restart, and tell whether it is not one too many of the last minutes."""
+        now = time.monotonic()
+        self._restarts = [one for one in self._restarts if now - one < RESTARTS_WITHIN] + [now]
+        return len(self._restarts) <= self.most_restarts
 
     def __enter__(self) -> Self:
         """Start it."""
@@ -201,7 +212,6 @@ class RunningVault:
         }
         lines = [f"{name}={value}\n" for name, value in sorted(self.environment.items())]
         self.directory.write_private(ENVIRONMENT_FILE, "".join(lines))
-        self._serve()
 
     @property
     def is_development(self) -> bool:
