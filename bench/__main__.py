@@ -2,84 +2,113 @@
 """`python -m bench`: measure, show, and record what was measured at full size on a machine of its own.
 
 Rules
-  1. Recorded are `bench/results.json` and the table of docs/reference/performance.md, and only a run at full size that
-     passed the gate before and after; another run is shown, with the reason why it is not kept.
-  2. Everything that was started is stopped, however the run ends.
+  1. Recorded are `bench/results.json` and the table of docs/reference/performance.md, and only a run of all parts at
+     full size whose every part passed the gate before and after; another run is shown, with the reason.
+  2. Everything that was started is stopped, however the run ends; what was measured by then is shown and kept for
+     `--resume`.
 """
 
 import argparse
 import shutil
+import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
+from types import FrameType
 
-from bench import machine, measures, page, sealing, small, uploads
+from bench import machine, measures, page
 from bench.measures import ROOT, Measure, alone
-from bench.stage import staged
-
-FULL = 1024  # MiB
-LEAST_PAIRS = 3
-DEPOSITS = 480
+from bench.parts import DEPOSITS, FULL, MIB, Notebook, Part, Wanted, chosen, measured
+from bench.stage import Stage, staged
+from bench.table_of_parts import PARTS
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """How large a run."""
-
-    size: int  # bytes
-    pairs: int
-    deposits: int
-
-    @property
-    def is_full(self) -> bool:
-        """Whether its figures are worth keeping."""
-        return self.size >= FULL * uploads.MIB and self.pairs >= LEAST_PAIRS and self.deposits >= DEPOSITS
-
-
-def run(wanted: Wanted) -> tuple[list[Measure], bool]:
-    """Measure everything; whether the machine was ours all the time."""
-    busy, before = machine.load(), machine.gate()
-    print(f"SHA-256 in two processes: {before.ratio:.2f} of one; load {busy:.2f}", flush=True)
-    with staged() as stage:
-        print("large uploads …", flush=True)
-        found = uploads.measure(stage, size=wanted.size, pairs=wanted.pairs)
-        print("sealing in process …", flush=True)
-        found += sealing.measure(stage, size=wanted.size // 2, pairs=wanted.pairs)
-        print("small deposits …", flush=True)
-        found += small.measure(stage, deposits=wanted.deposits, turns=wanted.pairs)
-    after = machine.gate()
-    found.append(_gate("before the run", before))
-    found.append(_gate("after the run", after))
-    found.append(alone("load of the machine in the minute before the run", busy, "processes"))
-    return found, before.is_open and after.is_open
+def run(parts: Sequence[Part], wanted: Wanted, notebook: Notebook) -> None:
+    """Measure the parts that are not measured yet, those on the common stage first."""
+    left = [part for part in parts if not notebook.has(part.name)]
+    with ExitStack() as stack:
+        stage: Stage | None = None
+        for part in left:
+            if part.on_stage is not None and stage is None:
+                stage = stack.enter_context(staged())
+            if part.on_stage is None:
+                stack.close()  # what brings its own vault shall not share the memory with another
+                stage = None
+            print(f"{datetime.now(UTC):%H:%M:%S} {part.name} …", flush=True)
+            notebook.keep(measured(part, stage, wanted))
+            print(page.table(notebook.figures([part.name])), flush=True)
 
 
 def main() -> int:
-    """Run once; 1 when the run could have been recorded but for the machine."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--size", type=int, default=FULL, help="MiB of the large upload")
-    parser.add_argument("--pairs", type=int, default=5, help="how often vault and peer take turns")
-    parser.add_argument("--deposits", type=int, default=DEPOSITS, help="small deposits in all")
-    given = parser.parse_args()
-    wanted = Wanted(given.size * uploads.MIB, given.pairs, given.deposits)
-    measured = _when_and_where(wanted)
-    found, is_ours = run(wanted)
-    print(f"\n{measured}\n\n{page.table(found)}")
-    if not wanted.is_full:
-        print("Not recorded: smaller than a run that counts.")
-        return 0
-    if not is_ours:
-        print("Not recorded: one core only, since others used this machine; repeat it when it is quiet.")
-        return 1
+    """Run once; 1 when the run could have been recorded but for the machine, or was broken off."""
+    signal.signal(signal.SIGTERM, _broken_off)
+    given = _arguments()
+    parts = chosen(PARTS, given.only)
+    wanted = Wanted(given.size * MIB, given.pairs, given.deposits, is_long=given.full)
+    notebook = Notebook(_commit(), repr(wanted))
+    if given.resume:
+        notebook.go_on()
+    busy, what = machine.load(), _when_and_where(wanted)
+    is_whole = True
+    try:
+        run(parts, wanted, notebook)
+    except KeyboardInterrupt:
+        is_whole = False
+    names = [part.name for part in parts]
+    found = notebook.figures(names)
+    print(f"\n{what}\n\n{page.table(found)}")
+    if (reason := _why_not(notebook, names, is_whole=is_whole, wanted=wanted)) is not None:
+        print(f"Not recorded: {reason}")
+        return 0 if is_whole and (given.only or not wanted.is_full) else 1
+    gate = machine.gate()
+    found += [_gate(gate), alone("load of the machine in the minute before the run", busy, "processes")]
     measures.write(found)
-    page.write(found, measured=measured)
+    page.write(found, measured=what)
+    notebook.forget()
     print("Recorded in bench/results.json and docs/reference/performance.md.")
+    _tell_missed(found)
     return 0
 
 
-def _gate(when: str, gate: machine.Gate) -> Measure:
-    name = f"SHA-256 in two processes, {when}"
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--only", metavar="NAME", action="append", default=[], help="one part, or several")
+    parser.add_argument("--size", type=int, default=FULL, help="MiB of the large upload")
+    parser.add_argument("--pairs", type=int, default=5, help="how often vault and peer take turns")
+    parser.add_argument("--deposits", type=int, default=DEPOSITS, help="small deposits in all")
+    parser.add_argument("--full", action="store_true", help="what takes too long for every run: 10 GiB")
+    parser.add_argument("--resume", action="store_true", help="go on where a run of this commit was broken off")
+    return parser.parse_args()
+
+
+def _why_not(notebook: Notebook, names: Sequence[str], *, is_whole: bool, wanted: Wanted) -> str | None:
+    """Why these figures are not kept."""
+    if not is_whole:
+        return "the run was broken off; `--resume` goes on with it."
+    if len(names) < len(PARTS):
+        return "only a part."
+    if not wanted.is_full:
+        return "smaller than a run that counts."
+    if not notebook.are_ours(names):
+        shut = ", ".join(name for name in names if not notebook.has(name))
+        return f"others used this machine while {shut} was measured; `--resume` repeats that when it is quiet."
+    return None
+
+
+def _tell_missed(found: Sequence[Measure]) -> None:
+    for one in found:
+        if not one.is_met:
+            print(f"Missed: {one.name}, beside {one.peer}: {one.ratio} of {one.goal}")
+
+
+def _broken_off(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _gate(gate: machine.Gate) -> Measure:
+    name = "SHA-256 in two processes, after the run"
     return measures.more_is_better(name, gate.two, "MB/s", peer=("in one", gate.one), goal=machine.ENOUGH)
 
 

@@ -43,7 +43,7 @@ class _Body:
         return datetime.now(UTC)
 
 
-class _Nowhere:
+class Nowhere:
     """An upload that keeps nothing."""
 
     key = "nowhere"
@@ -77,15 +77,19 @@ def measure(stage: Stage, *, size: int, pairs: int) -> list[Measure]:
     finally:
         sys.setswitchinterval(before)
     ratios = [digest / sealing for digest, sealing in turns]
-    cores = len(os.sched_getaffinity(0))
-    goal = max((goal for least, goal in GOALS.items() if cores >= least), default=None)
+    goal = max((goal for least, goal in GOALS.items() if cores() >= least), default=None)
     whole = body.count * BLOCK / 1e6
     rate, peer = (median(whole / turn[which] for turn in turns) for which in (1, 0))
-    name = f"sealing in process, both layers and both digests, on {cores} cores"
+    name = f"sealing in process, both layers and both digests, on {cores()} cores"
     return [
         Measure(name, round(rate, 1), "MB/s", "one SHA-256 pass", round(peer, 1), round(median(ratios), 3), goal),
-        alone("its worst pair", min(ratios), "ratio"),
+        alone("worst pair of sealing in process", min(ratios), "ratio"),
     ]
+
+
+def cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0))
 
 
 def _digest(body: _Body) -> float:
@@ -113,5 +117,5 @@ def _seal(stage: Stage, body: _Body) -> float:
     sealer = EnvelopeSealer(
         stage.policy, 1, envelope.bytes, kind=EnvelopeKind.BID, bidder=BIDDER, deposit_secret=secret
     )
-    pipeline.seal(sealer, pipeline.outer_layer(os.urandom(32), uuid4()), _Nowhere(), request=request, body=body)
+    pipeline.seal(sealer, pipeline.outer_layer(os.urandom(32), uuid4()), Nowhere(), request=request, body=body)
     return time.perf_counter() - began

@@ -33,6 +33,7 @@ from deploy.embedded.weed_files import IDENTITIES, access_key
 from deploy.up import RunningVault
 from vault.errors import DevelopmentOnly
 from vault.settings import Settings
+from vault.store.s3 import S3Access
 from vault.work import Works
 
 if TYPE_CHECKING:
@@ -55,12 +56,22 @@ class Stage:
     home: Path
     procedure: UUID
     policy: Policy = field(repr=False)
+    policy_note: bytes = field(repr=False)
     platform: str = field(repr=False)  # the depositing platform's token
 
     def store(self, *, is_signed: bool) -> "S3Client":
         """boto3 for the embedded store, its payload signed (boto3's default over http) or not (its fastest form)."""
         config = Config() if is_signed else Config(s3={"payload_signing_enabled": False})
         return _client(self.vault, config)
+
+    def store_access(self) -> S3Access:
+        """The embedded store with the identity of the bench, for programs that are no Python."""
+        return S3Access(
+            endpoint=self.vault.environment["BIDVAULT_S3_ENDPOINT"],
+            bucket=BUCKET,
+            access_key=access_key("provision"),
+            secret_key=self.vault.directory.secrets(IDENTITIES)["provision"],
+        )
 
 
 @contextmanager
@@ -102,7 +113,7 @@ def _publish(vault: RunningVault, works: Works, home: Path) -> Stage:
     note = buyer.get(f"/v1/procedures/{made['id']}/policies/0")
     policy = Policy.of(parse_note(note, Kind.POLICY))
     platform = _token(works, Actor("bench.platform", Role.PLATFORM))
-    return Stage(vault, works, home, UUID(made["id"]), policy, platform)
+    return Stage(vault, works, home, UUID(made["id"]), policy, note, platform)
 
 
 def _wanted(card: Path) -> dict[str, object]:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""A large upload through the API, sealed, beside boto3 alone sending the same bytes unencrypted to the same store.
+"""A large upload through the API, sealed, beside others sending the same file to the same store.
 
 Rules
-  1. Peer and vault take turns in one run; a pair's ratio is of neighbours in time. Medians are published, and the worst
+  1. Peers and vault take turns in one run; a pair's ratio is of neighbours in time. Medians are shown, and the worst
      and best pair with them.
   2. Before each turn everything is on the disk: the vault's flush shall not pay for the peer's pages, which nobody
      flushes inside its own time.
@@ -12,22 +12,20 @@ Rules
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
-
-from boto3.s3.transfer import TransferConfig
 
 from api.client import Source
 from bench import processes
 from bench.client import depositor, write_document
 from bench.measures import Measure, alone, less_is_better
-from bench.stage import BUCKET, Stage
+from bench.peers import AGE, DEFAULT, FASTEST, RCLONE, Peers
+from bench.stage import Stage
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB
 WARM_UP = 64 * MIB
-FASTEST = "boto3, 8 MiB × 4 threads, unsigned"
-DEFAULT = "boto3 as it comes, 10 threads, signed"
+GOALS = {FASTEST: 0.65, DEFAULT: 0.9, RCLONE: 0.9, AGE: 0.9}
 GROWTH = 80.0  # MB that the API may take over its idle size during one upload
 BIDDER = "other:bench"
 
@@ -41,55 +39,39 @@ class Turn:
 
 
 @dataclass(frozen=True)
-class Turns:
-    """What took turns, in the order it ran."""
+class Pairs:
+    """One peer's turns, each with the sealed upload beside it."""
 
-    sealed: tuple[Turn, ...]
-    fastest: tuple[Turn, ...]
-    default: tuple[Turn, ...]
+    peer: list[Turn] = field(default_factory=list)
+    sealed: list[Turn] = field(default_factory=list)
 
-    def ratios(self, peers: Sequence[Turn]) -> list[float]:
+    @property
+    def ratios(self) -> list[float]:
         """Of each pair: more is better."""
-        return [peer.seconds / own.seconds for own, peer in zip(self.sealed, peers, strict=True)]
+        return [peer.seconds / own.seconds for own, peer in zip(self.sealed, self.peer, strict=True)]
 
 
-def measure(stage: Stage, *, size: int, pairs: int) -> list[Measure]:
+def measure(stage: Stage, *, size: int, pairs: int, is_long: bool = False) -> list[Measure]:
     """All figures of large uploads."""
-    _deposit(
-        stage, write_document(stage.home / "first.bin", MIB)
-    )  # what is loaded with the first deposit is no upload's
+    first = write_document(stage.home / "first.bin", MIB)
+    deposit(stage, first)  # what is loaded with the first deposit is no upload's
     idle = processes.api_memory()
-    _deposit(stage, write_document(stage.home / "warm-up.bin", WARM_UP))
-    quarter, whole = (write_document(stage.home / f"{one}.bin", one) for one in (size // 4, size))
-    memory = [_memory(stage, source, idle) for source in (quarter, whole)]
-    turns = _take_turns(stage, whole, pairs=pairs)
-    return [*_speeds(turns, size), *memory, *_cpu(turns, size)]
+    deposit(stage, write_document(stage.home / "warm-up.bin", WARM_UP))
+    whole = write_document(stage.home / "whole.bin", size)
+    taken, absent = _take_turns(stage, whole, pairs=pairs)
+    sizes = (size // 4, size, 4 * size, 10 * size) if is_long else (size // 4, size, 4 * size)
+    memory = [_memory(stage, size=one, idle=idle) for one in sizes]
+    return [*_speeds(taken, size), *absent, *memory, *_cpu(taken, size)]
 
 
-def _take_turns(stage: Stage, source: Source, *, pairs: int) -> Turns:
-    fast, plain = stage.store(is_signed=False), stage.store(is_signed=True)
-    four = TransferConfig(
-        multipart_threshold=8 * MIB, multipart_chunksize=8 * MIB, max_concurrency=4, preferred_transfer_client="classic"
-    )
-    as_it_comes = TransferConfig(preferred_transfer_client="classic")
-
-    def fastest() -> None:
-        fast.upload_file(str(source.file), BUCKET, "fastest", Config=four)
-
-    def default() -> None:
-        plain.upload_file(str(source.file), BUCKET, "default", Config=as_it_comes)
-
-    taken: tuple[list[Turn], list[Turn], list[Turn]] = ([], [], [])
-    for _pair in range(pairs):
-        taken[1].append(_turn(fastest))
-        taken[0].append(_turn(lambda: _deposit(stage, source)))
-        taken[2].append(_turn(default))
-        for name in ("fastest", "default"):
-            fast.delete_object(Bucket=BUCKET, Key=name)
-    return Turns(tuple(taken[0]), tuple(taken[1]), tuple(taken[2]))
+def deposit(stage: Stage, source: Source) -> None:
+    """One deposit over a connection of its own."""
+    with depositor(stage) as client:
+        client.deposit(source, bidder=BIDDER)
 
 
-def _turn(act: Callable[[], object]) -> Turn:
+def turn(act: Callable[[], object]) -> Turn:
+    """Do something once, with everything on the disk before it."""
     os.sync()
     before, began = processes.cpu_seconds(), time.perf_counter()
     act()
@@ -97,61 +79,75 @@ def _turn(act: Callable[[], object]) -> Turn:
     return Turn(seconds, {part: after[part] - before[part] for part in before})
 
 
-def _deposit(stage: Stage, source: Source) -> None:
-    with depositor(stage) as client:
-        client.deposit(source, bidder=BIDDER)
+def words(size: int) -> str:
+    """A size for people."""
+    return f"{size // GIB} GiB" if size % GIB == 0 else f"{size // MIB} MiB"
 
 
-def _memory(stage: Stage, source: Source, idle: float) -> Measure:
+def _take_turns(stage: Stage, source: Source, *, pairs: int) -> tuple[dict[str, Pairs], list[Measure]]:
+    """Each sealed upload stands between two peers and is the neighbour of both."""
+    peers = Peers(stage, source.file)
+    acts = peers.acts()
+    here = {name: act for name, act in acts.items() if act is not None}
+    absent = [alone(f"{name}: not installed here, not measured", 0.0, "MB/s") for name in acts if name not in here]
+    taken = {name: Pairs() for name in here}
+    names = list(here)
+    for _pair in range(pairs):
+        for couple in (names[at : at + 2] for at in range(0, len(names), 2)):
+            before = turn(here[couple[0]])
+            own = turn(lambda: deposit(stage, source))
+            turns = [before, *(turn(here[name]) for name in couple[1:])]
+            for name, its in zip(couple, turns, strict=True):
+                taken[name].peer.append(its)
+                taken[name].sealed.append(own)
+            peers.clean()
+    return taken, absent
+
+
+def _memory(stage: Stage, *, size: int, idle: float) -> Measure:
+    path = stage.home / "memory.bin"
+    source = write_document(path, size)
     with processes.watched_memory() as memory:
-        _deposit(stage, source)
-    size = _words(source.document.size)
-    name = f"memory of the API during an upload of {size}, over its {idle:.0f} MB at rest"
+        deposit(stage, source)
+    path.unlink()
+    name = f"memory of the API during an upload of {words(size)}, over its {idle:.0f} MB at rest"
     return less_is_better(name, memory.peak - idle, "MB", peer=("set limit", GROWTH), goal=1.0)
 
 
-def _speeds(turns: Turns, size: int) -> list[Measure]:
+def _speeds(taken: Mapping[str, Pairs], size: int) -> list[Measure]:
     def rate(of: Sequence[Turn]) -> float:
-        return median(size / 1e6 / turn.seconds for turn in of)
+        return round(median(size / 1e6 / one.seconds for one in of), 1)
 
     rows: list[Measure] = []
-    for peer, short, taken, goal in (
-        (FASTEST, "boto3's fastest form", turns.fastest, 0.65),
-        (DEFAULT, "boto3's default", turns.default, 0.9),
-    ):
-        ratios = turns.ratios(taken)
-        name = f"sealed upload of {_words(size)} to receipt"
-        row = Measure(
-            name, round(rate(turns.sealed), 1), "MB/s", peer, round(rate(taken), 1), round(median(ratios), 3), goal
-        )
-        rows.append(row)
-        rows.append(alone(f"worst pair of them beside {short}", min(ratios), "ratio"))
-        rows.append(alone(f"best pair of them beside {short}", max(ratios), "ratio"))
-    rows.append(alone("seconds from the first byte to the receipt", median(one.seconds for one in turns.sealed), "s"))
+    name = f"sealed upload of {words(size)} to receipt"
+    for peer, pairs in taken.items():
+        ratio = round(median(pairs.ratios), 3)
+        rows.append(Measure(name, rate(pairs.sealed), "MB/s", peer, rate(pairs.peer), ratio, GOALS[peer]))
+        short = peer.split(",", maxsplit=1)[0] if peer is not DEFAULT else "boto3 as it comes"
+        rows.append(alone(f"worst pair of them beside {short}", min(pairs.ratios), "ratio"))
+        rows.append(alone(f"best pair of them beside {short}", max(pairs.ratios), "ratio"))
+    sealed = [one for pairs in taken.values() for one in pairs.sealed]
+    rows.append(alone("seconds from the first byte to the receipt", median(one.seconds for one in sealed), "s"))
     return rows
 
 
-def _cpu(turns: Turns, size: int) -> list[Measure]:
+def _cpu(taken: Mapping[str, Pairs], size: int) -> list[Measure]:
     """CPU seconds per GiB, where they are worth a line."""
 
     def spent(of: Sequence[Turn], part: str) -> float:
-        return median(turn.cpu[part] for turn in of) * GIB / size
+        return median(one.cpu[part] for one in of) * GIB / size
 
-    rows = [
-        less_is_better(
-            f"CPU of the {part} for one sealed GiB",
-            spent(turns.sealed, part),
-            "s/GiB",
-            peer=(f"the same for {FASTEST.split(',', maxsplit=1)[0]}", spent(turns.fastest, part)),
-        )
-        for part in ("store", processes.CLIENT)
-    ]
-    others = [part for part in turns.sealed[0].cpu if part not in ("store", processes.CLIENT)]
+    sealed, plain = taken[FASTEST].sealed, taken[FASTEST].peer
+    others = [part for part in sealed[0].cpu if part not in ("store", processes.CLIENT)]
     return [
-        *(alone(f"CPU of the {part} for one sealed GiB", spent(turns.sealed, part), "s/GiB") for part in others),
-        *rows,
+        *(alone(f"CPU of the {part} for one sealed GiB", spent(sealed, part), "s/GiB") for part in others),
+        *(
+            less_is_better(
+                f"CPU of the {part} for one sealed GiB",
+                spent(sealed, part),
+                "s/GiB",
+                peer=("the same for boto3", spent(plain, part)),
+            )
+            for part in ("store", processes.CLIENT)
+        ),
     ]
-
-
-def _words(size: int) -> str:
-    return f"{size // GIB} GiB" if size % GIB == 0 else f"{size // MIB} MiB"
