@@ -30,9 +30,10 @@ VERBS = {
     "export": ("api.cli.archive", "Export an opened procedure as one package."),
     "rules": ("api.cli.rules", "Show how long each class of documents is kept, and why."),
     "token": ("api.cli.operate", "Issue a token of the local issuer."),
+    "recover": ("deploy.recover_command", "Bring back what a restored database or key store has lost."),
     "store": ("deploy.store_command", "Check what an object store really does."),
 }
-STARTS_A_VAULT = {"up", "demo"}  # these find out for themselves where everything is
+STARTS_A_VAULT = {"up", "demo", "recover"}  # these find out for themselves where everything is
 
 root = typer.Typer(name="bidvault", no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
 

@@ -81,6 +81,21 @@ def up(  # noqa: PLR0913, PLR0917 - options of a command
         raise typer.Exit(1) from error
 
 
+def outside_of_environment() -> Outside:
+    """The parts that are not ours, as the environment names them: for commands that start a vault's parts alone."""
+    named = {name: os.environ.get(f"BIDVAULT_{name}") for name in ("DATABASE_URL", "GATE_DATABASE_URL")}
+    keys, passphrase_file = os.environ.get("BIDVAULT_KEYS"), os.environ.get("BIDVAULT_PASSPHRASE_FILE")
+    owner = os.environ.get("BIDVAULT_OWNER_DATABASE_URL")
+    return Outside(
+        database=_database(named["DATABASE_URL"], named["GATE_DATABASE_URL"], owner),
+        s3_endpoint=os.environ.get("BIDVAULT_S3_ENDPOINT"),
+        authorities=_authorities([]),
+        keys=Path(keys).absolute() if keys else None,
+        passphrase_file=Path(passphrase_file).absolute() if passphrase_file else None,
+        has_one_role=named["DATABASE_URL"] is not None and named["GATE_DATABASE_URL"] is None,
+    )
+
+
 def _serve(vault: RunningVault, ended: threading.Event) -> None:
     with console.status("Starting the vault"):
         vault.start()

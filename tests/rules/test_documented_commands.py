@@ -15,7 +15,7 @@ from tests.rules.routes_page import METHODS, operations
 Command = TyperCommand | TyperGroup
 
 PAGES: Final = pages()
-PLANNED: Final = frozenset({("recover",)})
+PLANNED: Final[frozenset[tuple[str, ...]]] = frozenset()
 """Commands that documents name as not built yet; one that exists must leave this list."""
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """What was acknowledged in the last seconds, before any copy: statements of its holders bring it back."""
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
@@ -290,24 +291,30 @@ def test_a_process_whose_database_comes_back_older_stops_serving(restored: Resto
     restored.go_back()
     _end_sessions(restored.addresses)
 
-    with pytest.raises(DatabaseUnavailable):
-        vigil.look()
     with pytest.raises(RolledBack):
-        vigil.look()
+        _look_until_it_answers(vigil)
 
 
 def test_a_process_whose_database_comes_back_as_it_was_serves_on(restored: Restored) -> None:
     vigil = Vigil(restored.world.works)
     vigil.begin()
     _end_sessions(restored.addresses)
-    with pytest.raises(DatabaseUnavailable):
-        vigil.look()
 
-    vigil.look()
+    _look_until_it_answers(vigil)
 
     with pytest.raises(StillRunning):
         restored.recover()
     vigil.end()
+
+
+def _look_until_it_answers(vigil: Vigil) -> None:
+    """As the serving process does it: each broken connection of the pool is found once."""
+    for _ in range(20):
+        with suppress(DatabaseUnavailable):
+            vigil.look()
+            if vigil.is_held:
+                return
+    raise AssertionError
 
 
 def _end_sessions(addresses: Addresses) -> None:

@@ -26,6 +26,11 @@ class Vigil:
         self._hold = ExitStack()
         self._session: Connection | None = None
 
+    @property
+    def is_held(self) -> bool:
+        """Whether the session that it began is there."""
+        return self._session is not None
+
     def begin(self) -> None:
         """Say that this process serves; StillRunning while a recovery goes on."""
         self._session = self._hold.enter_context(running(self._works.engine))
