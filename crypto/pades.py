@@ -162,20 +162,17 @@ def verify_pdf(
         own = _stored_evidence(reader)
     try:
         signed_at = judge_token(token, imprint, anchors=time_anchors, evidence=own)
-        status, level = _judge(signature, signed_at.at, seal_anchors, own), "B-LT"
-    except (UnprovenSignatureError, CryptoError):
+        (status, anchor), level = _judge(signature, signed_at.at, seal_anchors, own), "B-LT"
+    except CryptoError:
         if evidence == NO_EVIDENCE:
             raise
         both = own.joined(evidence)
         signed_at = judge_token(token, imprint, anchors=time_anchors, evidence=both)
-        status, level = _judge(signature, signed_at.at, seal_anchors, both), "B-T"
-    path = status.validation_path
-    if path is None:
-        raise UnprovenSignatureError("the seal leads to no anchor")
+        (status, anchor), level = _judge(signature, signed_at.at, seal_anchors, both), "B-T"
     return VerifiedPdf(
         signer=certificate_name(status.signing_cert),
         seal_hash=sha256(status.signing_cert.public_key.dump()),
-        anchor_hash=sha256(path.first.public_key.dump()),
+        anchor_hash=anchor,
         signed_at=signed_at,
         level=level,
         attachments=_attachments(reader),
@@ -312,8 +309,7 @@ def _read(pdf: bytes) -> PdfFileReader:
         reader = PdfFileReader(BytesIO(pdf), strict=True, decode_limits=_INFLATED)
         if reader.encrypted:
             raise FormatError("the PDF is encrypted")
-        return reader
-    raise FormatError("not a PDF that can be read")
+    return reader
 
 
 def _only_signature(reader: PdfFileReader) -> EmbeddedPdfSignature:
@@ -348,8 +344,8 @@ def _stored_evidence(reader: PdfFileReader) -> RevocationEvidence:
 
 def _judge(
     signature: EmbeddedPdfSignature, at: datetime, anchors: Sequence[Anchor], evidence: RevocationEvidence
-) -> PdfSignatureStatus:
-    """What pyHanko says on the seal as of its token's time."""
+) -> tuple[PdfSignatureStatus, bytes]:
+    """What pyHanko says on the seal as of its token's time, and H(SPKI) of the anchor that its chain ends in."""
     spec = spec_for(anchors, evidence, _SEAL_USAGE)
     as_of = ValidationTimingInfo(validation_time=at, best_signature_time=at, point_in_time_validation=True)
     context = spec.cert_validation_policy.build_validation_context(
@@ -365,9 +361,10 @@ def _judge(
         raise SignatureError("something was added to the PDF after it was sealed")
     if status.trust_problem_indic in MISSING:
         raise UnprovenSignatureError(f"no anchor or no revocation data judges the seal: {status.trust_problem_indic}")
-    if not status.trusted:
+    path = status.validation_path
+    if not status.trusted or path is None:
         raise SignatureError(f"the seal is not to be trusted: {status.trust_problem_indic}")
-    return status
+    return status, sha256(path.first.public_key.dump())
 
 
 def _attachments(reader: PdfFileReader) -> Mapping[str, bytes]:
