@@ -7,6 +7,7 @@ import pytest
 
 from deploy.embedded import Addresses
 from tests.api.depositing import Site
+from tests.api.desk import desk, url
 from tests.api.exported import opened, own_database
 from tests.world.world import World
 
@@ -25,3 +26,6 @@ def opened_site(pytestconfig: pytest.Config, worker: str) -> Iterator[Site]:
     """The API over an opened procedure with a database of its own; tests only look at it."""
     with own_database(pytestconfig, worker) as own, opened(own) as made:
         yield made
+
+
+__all__ = ["desk", "opened_site", "site", "url"]
