@@ -238,7 +238,7 @@ def policy_notes(work: Work, procedure: UUID, *, up_to: bytes) -> tuple[bytes, .
         notes.append(row.note)
         if row.policy_hash == up_to:
             return tuple(notes)
-    raise NotFound
+    raise RowChanged("no policy has the hash that a statement names")
 
 
 def ledger(works: Works, work: Work, box: Addressed, *, bidder: str) -> LedgerFacts:
