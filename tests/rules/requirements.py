@@ -12,7 +12,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from tests.rules import problems_page, reliability_page, routes_page, store_check_page
+from tests.rules import problems_page, reliability_page, routes_page, store_check_page, threats_table
 from tests.rules.requirements_page import page
 from tests.rules.requirements_register import (
     PAGE,
@@ -45,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     problems_page.PAGE.write_text(problems_page.page(), encoding="utf-8")
     routes_page.PAGE.write_text(routes_page.page(), encoding="utf-8")
     store_check_page.PAGE.write_text(store_check_page.page(), encoding="utf-8")
+    threats_table.PAGE.write_text(threats_table.page(), encoding="utf-8")
     reliability_page.PAGE.write_text(reliability_page.page(), encoding="utf-8")
     found = contradictions(register, proofs)
     sys.stdout.writelines(f"{line}\n" for line in found)

@@ -117,7 +117,7 @@ def test_of_different_deposits_racing_for_one_id_one_wins_and_the_others_are_ref
     assert depositing.envelope_ids(open_world) == {request.envelope_id}
 
 
-@pytest.mark.proves("DEP-09")
+@pytest.mark.proves("T39", "DEP-09")
 def test_attack_t39_deposits_that_race_the_closing_are_listed_or_told_that_they_are_not(open_world: World) -> None:
     open_world.deposit(ZENITH)
     open_world.after_settle()
