@@ -3,10 +3,11 @@
 
 Rules
   1. Sizes are facts of the algorithms; every module takes them from here.
-  2. An algorithm stops being trusted for new seals at a date written here, with its source. What was
-     sealed before stays readable; renewing its proof is another matter (retention.renewal).
+  2. An algorithm stops being trusted for new seals at a date written here, with its source. No policy is rehearsed or
+     accepted that keeps a box shut beyond it. What was sealed before stays readable; renewing its proof is another
+     matter (retention.renewal).
 
-Left to others: using them (stream, hpke, shares, wraps, keys), warning near a date (vault.settings).
+Left to others: using them (stream, hpke, shares, wraps, keys), refusing such policies (policy.require_lasting).
 """
 
 from dataclasses import dataclass
@@ -62,15 +63,6 @@ TRUSTED = (
 )
 
 
-def require_trusted(name: str, *, at: datetime) -> Trust:
-    """The entry of an algorithm that may be used for something new at that moment.
-
-    Raises:
-        ValueError: unknown here, or no longer trusted; refusing to start is the right answer.
-    """
-    for trust in TRUSTED:
-        if trust.name == name:
-            if at > trust.until:
-                raise ValueError(f"{name} is not trusted after {trust.until:%Y-%m-%d} ({trust.source})")
-            return trust
-    raise ValueError(f"{name} is not an algorithm of protocol version {VERSION}")
+def untrusted_at(moment: datetime) -> tuple[Trust, ...]:
+    """Those algorithms that are not trusted any more at that moment (UTC)."""
+    return tuple(trust for trust in TRUSTED if moment > trust.until)

@@ -17,7 +17,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from crypto.algorithms import HASH_SIZE, ID_SIZE
+from crypto.algorithms import HASH_SIZE, ID_SIZE, untrusted_at
 from crypto.encoding import MAX_ITEMS, MAX_TLOG_TEXT, Cbor, Fields, encode, label, require_uint, sha256, to_millis, u64
 from crypto.errors import FormatError, KindError, PolicyError
 from crypto.policy_parts import (
@@ -62,6 +62,7 @@ __all__ = [
     "require_amendment",
     "require_confirmed",
     "require_in_force",
+    "require_lasting",
     "require_rehearsed",
     "write_card_file",
 ]
@@ -230,6 +231,19 @@ def require_amendment(
         raise PolicyError("settle stays once a box is closing or past its deadline")
     for before, after in zip(previous.boxes, following.boxes, strict=True):
         _require_later(before, after, is_frozen=before.number in frozen)
+
+
+def require_lasting(policy: Policy) -> None:
+    """Check that every algorithm is trusted until the last box may open: what is sealed now must stay shut till then.
+
+    Asked before a policy is rehearsed, signed or accepted, never of one in force: old envelopes open for ever.
+
+    Raises:
+        PolicyError: a box stays shut longer than an algorithm is trusted.
+    """
+    last = max(box.not_before for box in policy.boxes)
+    for trust in untrusted_at(last):
+        raise PolicyError(f"a box stays shut beyond {trust.until:%Y-%m-%d}, the end of {trust.name} ({trust.source})")
 
 
 def require_confirmed(pinned: bytes, printed: bytes) -> None:

@@ -24,7 +24,7 @@ from crypto.closing_rules import (
     require_supplementary,
 )
 from crypto.errors import FormatError, ListError, PolicyError, StateError, TimestampError
-from crypto.policy import Card, Group, Policy, Role, require_amendment
+from crypto.policy import Card, Group, Policy, Role, require_amendment, require_lasting
 from crypto.statement import Kind, Statement, parse_note, require_signers
 from crypto.timestamp import VerifiedTimestamp, judge_token
 from vault.gate.models import SignedOpening
@@ -52,6 +52,7 @@ def require_own_policy(policy: Policy, *, kid: bytes, anchors: Sequence[Anchor])
     known = {anchor.hash for anchor in anchors}
     if not known.issuperset(policy.time.anchors):
         raise PolicyError("the policy trusts a time authority that the gate does not know")
+    require_lasting(policy)
 
 
 def require_next(previous: Policy | None, policy: Policy, *, now: datetime, closed: Collection[int]) -> None:

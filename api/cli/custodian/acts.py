@@ -25,7 +25,7 @@ from crypto.errors import PolicyError
 from crypto.header import EnvelopeKind
 from crypto.keys.file import MasterKey
 from crypto.opening_rules import require_canary, require_due
-from crypto.policy import Card, Policy, Role, holder_name, require_amendment, require_confirmed
+from crypto.policy import Card, Policy, Role, holder_name, require_amendment, require_confirmed, require_lasting
 from crypto.reader import bytes_reader, read_head
 from crypto.slots import open_slot
 from crypto.statement import Kind, Statement, parse_note, parse_text
@@ -91,6 +91,7 @@ def rehearse(policy_data: bytes, canaries: Iterable[bytes], *, master: MasterKey
     policy = Policy.of(statement)
     if policy.epoch != 0:
         raise PolicyError("this is an amendment: use `bidvault custodian sign`")
+    require_lasting(policy)
     holder = holder_of(master, policy)
     memory = pins.read(policy.procedure)
     if memory is not None and memory.pinned != policy.hash:
@@ -130,6 +131,7 @@ def sign_amendment(
     memory = pins.require(policy.procedure)
     chain = require_chain(statements, memory.pinned)
     require_amendment(chain.latest, policy, now=now, closing=memory.main_closings.keys())
+    require_lasting(policy)
     signed = Statement(Kind.POLICY, following.payload).signed_by(holder_of(master, policy).signer)
     pins.write(policy.procedure, Memory(policy.hash, memory.main_closings, memory.decided), replaced=memory.pinned)
     return signed
