@@ -9,12 +9,16 @@ import pytest
 
 from crypto.bundle import MAGIC, BundleHead, BundleReader, Section, write_bundle
 from crypto.certificates import RevocationEvidence
+from crypto.closings import MAX_LIST
 from crypto.contribution import contribute
 from crypto.encoding import Cbor, encode, u32
 from crypto.errors import CryptoError, FormatError, KindError, TimeProofError, TruncatedError
 from crypto.opening_rules import require_due
 from tests.crypto.procedure import Sealed, Told
 from tests.world import pki
+
+
+ROW = (b"\x58\x20" + bytes(32)) * 2 + b"\x01"  # digests and length of a list entry
 
 
 @pytest.fixture(scope="module")
@@ -214,3 +218,32 @@ def test_a_header_longer_than_any_is_refused(whole: bytes) -> None:
 
     with pytest.raises(FormatError):
         read(MAGIC + b"".join(pieces))
+
+
+def test_a_closing_with_two_decisions_is_refused(told: Told, listed: list[Sealed]) -> None:
+    late = told.supplementary(told.seal())
+    whole = b"".join(write_bundle(told.head(told.closed(listed), late), []))
+    (decision,) = [one for one in frames(whole) if one[5] == Section.DECISION]
+
+    with pytest.raises(FormatError, match="two decisions"):
+        read(whole.replace(decision, decision * 2))
+
+
+@pytest.mark.proves("T33", "T34")
+def test_frames_are_counted_as_they_come() -> None:
+    endless = MAGIC + frame(Section.POLICY, b"") * 257
+
+    with pytest.raises(FormatError, match="more than 256"):
+        read(endless)
+
+
+def test_lists_are_bounded_together(told: Told) -> None:
+    half = MAX_LIST // 2 + 1
+    rows = b"".join(b"\x84\x50" + place.to_bytes(16, "big") + ROW for place in range(half))
+    encoded = b"\x9a" + half.to_bytes(4, "big") + rows
+    closing = told.closed([]).statement.note
+    head = frame(Section.POLICY, told.signed().note) + frame(Section.CLOSING, closing) * 2
+    lists = frame(Section.LIST, encoded) * 2
+
+    with pytest.raises(FormatError, match="at most 262144"):
+        read(MAGIC + head + lists + frame(Section.OPENING, told.opening(told.closed([])).note))

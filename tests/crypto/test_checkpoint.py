@@ -136,3 +136,11 @@ def test_a_line_less_or_more_is_refused() -> None:
 def test_a_file_in_another_form_is_refused(data: bytes) -> None:
     with pytest.raises(FormatError):
         LogProof.decode(data)
+
+
+@pytest.mark.proves("T33", "T34")
+def test_a_proof_of_a_million_lines_is_refused_before_they_are_read() -> None:
+    data = b"c2sp.org/tlog-proof@v1\nindex 0\n" + b"AAAA\n" * 200_000 + b"\nx"
+
+    with pytest.raises(FormatError, match="too many lines"):
+        LogProof.decode(data)

@@ -151,3 +151,8 @@ def test_a_key_does_not_print_its_secret() -> None:
 
     assert MASTER.hex()[:8] not in repr(key)
     assert key.root_key.hex()[:8] not in repr(key)
+
+
+def test_a_passphrase_that_is_no_text_is_refused() -> None:
+    with pytest.raises(PassphraseError, match="UTF-8"):
+        MasterKey.generate(Role.CUSTODIAN).seal_into_file("caf\udce9", strength=QUICK)
