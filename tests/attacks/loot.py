@@ -15,6 +15,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import boto3
@@ -48,9 +49,21 @@ def take(running: Running, folder: Path) -> Path:
     _buckets(running, folder / "buckets")
     _processes(running, folder / "processes")
     _asked(running, folder / "asked")
-    shutil.copytree(running.vault.directory.root, folder / "files", ignore=_no_sockets)
+    _files(running.vault.directory.root, folder / "files")
     _unpack_log(running, folder)
     return folder
+
+
+def memory(pid: int) -> Iterator[tuple[str, bytes]]:
+    """What a process holds in memory, as root may read it."""
+    with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as held:
+        for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+            span, rights, *_ = line.split()
+            first, last = (int(one, 16) for one in span.split("-"))
+            if rights.startswith("rw") and first < 1 << 47:
+                with suppress(OSError):
+                    held.seek(first)
+                    yield span, held.read(last - first)
 
 
 def _dump(running: Running, folder: Path) -> None:
@@ -112,8 +125,8 @@ def _processes(running: Running, folder: Path) -> None:
     for process in psutil.process_iter(["pid", "cmdline", "cwd"]):
         if root in " ".join(process.info["cmdline"] or []) or (process.info["cwd"] or "").startswith(root):
             for name in ("environ", "cmdline", "status", "limits"):
-                told = Path(f"/proc/{process.pid}/{name}")
-                (folder / f"{process.pid}-{name}").write_bytes(told.read_bytes())
+                with suppress(OSError):  # it has gone; or it lets nobody look but root
+                    (folder / f"{process.pid}-{name}").write_bytes(Path(f"/proc/{process.pid}/{name}").read_bytes())
 
 
 def _asked(running: Running, folder: Path) -> None:
@@ -124,5 +137,12 @@ def _asked(running: Running, folder: Path) -> None:
         (folder / path.replace("/", "-")).write_bytes(answer.content)
 
 
-def _no_sockets(folder: str, names: list[str]) -> list[str]:
-    return [name for name in names if not (Path(folder) / name).is_file() and not (Path(folder) / name).is_dir()]
+def _files(root: Path, folder: Path) -> None:
+    """Copy what lies there; files of a living database and store come and go meanwhile."""
+    for place, _, names in os.walk(root):
+        target = folder / Path(place).relative_to(root)
+        target.mkdir(parents=True)
+        for name in names:
+            if (Path(place) / name).is_file():
+                with suppress(FileNotFoundError):
+                    shutil.copyfile(Path(place) / name, target / name)

@@ -3,14 +3,15 @@
 
 Rules
   1. Everything is real: database, store, authorities, API and worker are processes, bids come over HTTP.
-  2. Three procedures are alike but for their bids: three bids in one box of the first, one in the second's, none in the
+  2. Three procedures are alike but for their bids: many in one box of the first, one in the second's, none in the
      third's. Whoever can tell them apart can count.
   3. Besides bids that stand there are a replaced, a withdrawn and a broken-off one, and requests that are refused.
 """
 
 import http.client
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -19,6 +20,7 @@ from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import httpx2
+import psutil
 import psycopg
 
 from api.auth import Actor, Role, open_issuer
@@ -40,6 +42,7 @@ BIDDERS = {
 PRICES = ("1 273 946,51 €", "987654,32 EUR", "HT 1.456.789,07")
 SIRETS = ("73282932000074", "40483304800022")
 NAMES = ("offre/bordereau-à-1273946.xlsx", "mémoire technique Évrard.pdf", "Preisblatt.csv")
+MANY = 18  # bids in one box: more than pages of a database are written anew by chance meanwhile
 
 
 @dataclass(frozen=True)
@@ -121,19 +124,21 @@ class Running(World):
     def fill(self) -> None:
         """All bids; then what is refused, broken off, withdrawn."""
         self.publish_alike()
-        for number in range(3):
-            self.bid_over_http(0, number)
+        for number in range(MANY):
+            self.bid_over_http(0, number % len(BIDDERS))
         self.bid_over_http(1, 0)
         gone = self.bid_over_http(0, 1, part=Part.FINANCIAL).order
         with DepositClient(self.vault.url, self.bearer(Role.PLATFORM)) as client:
             client.withdraw(procedure=gone.procedure, lot="1", envelope_id=gone.envelope_id, bidder=gone.bidder)
-        self.break_off()
+        with self.under_way(PRICES[0].encode() * 99_999):
+            pass  # broken off in the middle of a document
         self.be_refused()
 
-    def break_off(self) -> None:
-        """A body that ends in the middle of a document with a price in it."""
+    @contextmanager
+    def under_way(self, content: bytes) -> Iterator[None]:
+        """A body of which all but the end has been sent; it is broken off at the end of the block."""
         file = self.home / "long"
-        file.write_bytes(PRICES[0].encode() * 99_999)
+        file.write_bytes(content)
         order = replace(self.bids[0].order, envelope_id=uuid4(), sources=(Source.read(file, NAMES[0]),))
         body = MultipartBody(order.sources)
         headers = {**self._headers(), "Content-Type": body.content_type, "Content-Length": str(body.size)}
@@ -142,7 +147,21 @@ class Running(World):
         for name, value in headers.items():
             connection.putheader(name, value)
         connection.endheaders(b"".join(islice(body, 3)))
-        connection.close()
+        try:
+            yield
+        finally:
+            connection.close()
+
+    def process(self, name: str) -> int:
+        """The id of the process that serves as `api` or `worker`."""
+        root = str(self.vault.directory.root)
+        found = [
+            one.pid
+            for one in psutil.process_iter(["cmdline", "cwd"])
+            if one.info["cwd"] == root and (one.info["cmdline"] or [""])[-2:] == ["deploy.serve", name]
+        ]
+        assert found
+        return found[0]
 
     def be_refused(self) -> None:
         """Requests that no procedure, no method, no form fits, with names and prices wherever a stranger puts them."""
