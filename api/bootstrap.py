@@ -71,7 +71,7 @@ def assemble(settings: Settings, *, clock: Clock | None = None) -> Works:
     barrier = DiskBarrier(ours, quota=settings.store_quota) if ours else OutsidePromise()
     store = S3ObjectStore(objects_of(settings), clock=clock.now, barrier=barrier, horizon=settings.lock_horizon)
     compaction = SupervisorCompaction(ours.parent) if ours else cannot_compact
-    key_store = S3KeyStore(_access(settings, settings.key_store), barrier=barrier, compaction=compaction)
+    key_store = S3KeyStore(keys_of(settings), barrier=barrier, compaction=compaction)
     anchors = _anchors(settings)
     return Works(
         engine=connect(settings.database_url.get_secret_value()),
@@ -148,6 +148,11 @@ def read_passphrase(path: Path) -> str:
 def objects_of(settings: Settings) -> S3Access:
     """The bucket of objects, as the vault enters it."""
     return _access(settings, settings.objects)
+
+
+def keys_of(settings: Settings) -> S3Access:
+    """The key store, as the vault enters it."""
+    return _access(settings, settings.key_store)
 
 
 def _access(settings: Settings, bucket: BucketAccess) -> S3Access:

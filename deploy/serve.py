@@ -53,8 +53,8 @@ def keep_memory_flat() -> None:
 
 
 def serve_api(works: Works) -> None:
-    """Try the store, then serve until a signal comes."""
-    require_conformance(bootstrap.objects_of(works.settings))
+    """Try both stores, then serve until a signal comes."""
+    require_conformance(bootstrap.objects_of(works.settings), bootstrap.keys_of(works.settings))
     app = create_app(bootstrap.services(works))
     make_server(app, host=os.environ.get(HOST, LOOPBACK), port=int(os.environ.get(PORT, "0"))).run()
 

@@ -70,6 +70,7 @@ class StoreSettings(BaseSettings):
     s3_endpoint: str | None = None
     s3_region: str = REGION
     objects: BucketAccess | None = None
+    key_store: BucketAccess | None = None
     embedded_store: Path | None = None
     store_checksum: str = "when_supported"
     authorities: tuple[Authority, ...] = ()
@@ -161,13 +162,16 @@ def _store(settings: StoreSettings, whom: Identities, *, endpoint: str | None, b
     if is_ours and settings.embedded_store is not None:
         whom = _embedded(settings.embedded_store.parent, whom)
 
-    def access(one: Identity) -> S3Access:
+    def access(one: Identity | BucketAccess, name: str = name) -> S3Access:
         return S3Access(address, name, one.access_key, one.secret_key.get_secret_value())
+
+    key_store = settings.key_store if address == settings.s3_endpoint else None
 
     return Store(
         access=access(vault),
         provision=access(whom.provision) if whom.provision else None,
         reader=access(whom.reader) if whom.reader else None,
+        keys=access(key_store, key_store.bucket) if key_store else None,
         embedded=settings.embedded_store if is_ours else None,
     )
 

@@ -43,12 +43,14 @@ class Store:
         access: the vault's own identity.
         provision: whoever may make buckets: locks must bind it too.
         reader: whoever may only read.
+        keys: the key store, as the vault enters it.
         embedded: the embedded store's directory, where it is ours.
     """
 
     access: S3Access
     provision: S3Access | None = None
     reader: S3Access | None = None
+    keys: S3Access | None = None
     embedded: Path | None = None
 
 
@@ -80,7 +82,7 @@ class Manner:
 
     lock: timedelta = timedelta(seconds=90)
     short: timedelta = timedelta(seconds=60)
-    brief: timedelta = timedelta(seconds=3)
+    brief: timedelta = timedelta(seconds=10)
     patience: timedelta = timedelta(seconds=5)
     parts: int = 8
     part_size: int = 8 * 1024 * 1024

@@ -2,7 +2,8 @@
 """The list of checks, in the order in which operators read them, and what runs them.
 
 Rules
-  1. The first twelve are tried at every start, without waiting; one that is not kept is a reason not to start.
+  1. The first twelve, and two of the key store, are tried at every start, without waiting; one that is not kept is a
+     reason not to start.
   2. A check that fails in an unforeseen way is not kept.
   3. The page docs/reference/store-check.md is written from this list.
 """
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from deploy.conformance import locking, surroundings, writing
+from deploy.conformance import keeping_keys, locking, surroundings, writing
 from deploy.conformance.findings import Check, Finding, Outcome, Weight
 from deploy.conformance.run import AT_START, Run, Store
 from deploy.errors import StoreUnfit
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from vault.store.s3 import S3Access
 
 MUST, SHOULD, FIGURE = Weight.MUST, Weight.SHOULD, Weight.FIGURE
-TRIED_AT_START: Final = 12
+TRIED_AT_START: Final = frozenset({*range(1, 13), 31, 32})
 EXPIRY: Final = 26
 
 CHECKS: Final = (
@@ -108,6 +109,21 @@ CHECKS: Final = (
         MUST,
         surroundings.side_doors,
     ),
+    Check(31, "the key store: a key is written once", "412, or 409", MUST, keeping_keys.a_key_is_written_once),
+    Check(
+        32,
+        "the key store: a destroyed key is gone, and no version of it is left",
+        "404, none",
+        MUST,
+        keeping_keys.a_destroyed_key_is_gone,
+    ),
+    Check(
+        33,
+        "the key store: the identity for objects may not read it",
+        "403",
+        SHOULD,
+        keeping_keys.keys_are_not_the_vaults,
+    ),
 )
 
 
@@ -123,16 +139,16 @@ def check(run: Run, *, only: Container[int] = range(1, len(CHECKS) + 1)) -> Iter
             yield _tried(one, run)
 
 
-def require_conformance(access: S3Access) -> None:
-    """Refuse a store that cannot keep the vault's promises: the first twelve checks, which wait for nothing.
+def require_conformance(access: S3Access, keys: S3Access | None = None) -> None:
+    """Refuse a store that cannot keep the vault's promises: the checks that wait for nothing.
 
     Raises:
         StoreUnfit: the store does not answer, or the first thing that it does not do, and what it answered.
     """
-    run = Run(Store(access), AT_START)
+    run = Run(Store(access, keys=keys), AT_START)
     require_answer(run)
     run.tidy()
-    for finding in check(run, only=range(1, TRIED_AT_START + 1)):
+    for finding in check(run, only=TRIED_AT_START):
         if finding.is_fatal:
             raise StoreUnfit(
                 f"the store at {access.endpoint} does not keep a promise that sealed bids rely on, check "

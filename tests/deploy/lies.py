@@ -14,6 +14,8 @@ XML: Final = {"content-type": "application/xml"}
 NO_CONTENT: Final = Reply(204)
 PROVISION: Final = "bidvault-provision"
 READER: Final = "bidvault-reader"
+KEYS: Final = "bidvault-keys"
+VAULT: Final = "bidvault-vault"
 Fits = Callable[[Question], bool]
 
 
@@ -70,6 +72,12 @@ def _later(reply: Reply) -> Reply:
 
 def _one_page_only(reply: Reply) -> Reply:
     return replace(reply, body=reply.body.replace(b"<IsTruncated>true<", b"<IsTruncated>false<"))
+
+
+def _with_a_version(reply: Reply) -> Reply:
+    """What a bucket that keeps versions lists."""
+    left = b"<Version><Key>k</Key><VersionId>v</VersionId></Version></ListVersionsResult>"
+    return replace(reply, body=reply.body.replace(b"</ListVersionsResult>", left))
 
 
 def _shifted(reply: Reply) -> Reply:
@@ -141,6 +149,10 @@ def _by(access_key: str, method: str) -> Fits:
     return lambda question: question.method == method and question.is_by(access_key)
 
 
+def _is_vault_in_keys(question: Question) -> bool:
+    return question.is_by(VAULT) and question.path.startswith("/keys-")
+
+
 def _is_bucket(method: str) -> Fits:
     return lambda question: question.method == method and question.path.count("/") == 1 and not question.query
 
@@ -205,6 +217,13 @@ LIES: Final[Mapping[str, tuple[int, Callable[[], Lie]]]] = {
     "a stranger writes": (27, lambda: instead(_by("", "PUT"), Reply())),
     "a stranger deletes": (27, lambda: instead(_by("", "DELETE"), NO_CONTENT)),
     "a reader writes": (28, lambda: instead(_by(READER, "PUT"), Reply())),
+    "a key is written over": (31, lambda: without(_by(KEYS, "PUT"), "if-none-match")),
+    "a destroyed key stays": (32, lambda: instead(_by(KEYS, "DELETE"), NO_CONTENT)),
+    "of a destroyed key a version is left": (32, lambda: saying(_by(KEYS, "GET"), _with_a_version)),
+    "whoever has objects has keys": (
+        33,
+        lambda: instead(lambda asked: asked.is_by(VAULT) and "/keys-" in asked.path, Reply()),
+    ),
     "a reader deletes": (28, lambda: instead(_by(READER, "DELETE"), NO_CONTENT)),
 }
 
