@@ -83,7 +83,7 @@ def require_entry(receipt: Receipt, proof: bytes) -> None:
     assert isinstance(event, Mapping)
     assert event[1] == "envelope.sealed"
     assert event[4] == digest(canonical(receipt.record))
-    assert event[5] == bytes([int(str(receipt.payload[2]))]) + receipt.record[3]
+    assert event[5] == bytes([int(str(receipt.payload[2]))])
     salt = receipt.payload[8]
     assert isinstance(salt, bytes)
     leaf = digest(b"\0\1" + digest(label("entry") + salt + canonical(event)))
