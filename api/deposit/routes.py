@@ -11,7 +11,7 @@ Left to others: the journeys (vault.deposit, vault.withdrawal), the body (api.de
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response, status
+from fastapi import APIRouter, Body, Depends, Query, Response, status
 
 from api.auth import Actor, Role, allow
 from api.dependencies import ServicesOf
@@ -32,6 +32,7 @@ from vault.deposit import journey, own
 from vault.deposit.announcement import DepositRequest
 from vault.errors import NotFound
 from vault.receiving import Acknowledgement
+from vault.recovery import settle_own
 from vault.withdrawal import withdraw
 
 router = APIRouter(tags=["deposit"])
@@ -42,6 +43,7 @@ Platform = Annotated[Actor, Depends(allow(Role.PLATFORM))]
 Address = Annotated[EnvelopeAddress, Depends()]
 Bidder = Annotated[BidderHeader, Depends()]
 Deposit = Annotated[DepositHeaders, Depends()]
+Note = Annotated[bytes, Body(media_type="text/plain", description="The signed statement.")]
 
 _NOTE = {"content": {"text/plain": {"schema": {"type": "string"}}}}
 _MULTIPART = {
@@ -149,6 +151,19 @@ def get_proof(actor: Platform, services: ServicesOf, address: Address, bidder: B
     if head is None:
         raise NotFound
     return Response(sequencer.prove(services.works, position, head=head).encode(), media_type=PROOF)
+
+
+@router.post(f"{ENVELOPE}/statements")
+def show_statement(
+    actor: Platform, services: ServicesOf, address: Address, bidder: Bidder, note: Note
+) -> EnvelopeStatus:
+    """Show a receipt, notice or withdrawal that you hold: what the vault lost of it after a restore is there again.
+
+    The envelope is told as it then is; shown without need, it changes nothing.
+    """
+    wanted = bidder.wanted(actor, address)
+    settle_own(services.works, wanted, note)
+    return EnvelopeStatus.of(own.tell(services.works, wanted), address)
 
 
 def _statement(given: Acknowledgement, address: EnvelopeAddress, status_code: int) -> Response:

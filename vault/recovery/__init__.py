@@ -4,7 +4,7 @@
 `journey` is the act; each other module is one of its steps; `findings` what came of it.
 """
 
-from vault.recovery.claims import Shown, read_claim, settle
+from vault.recovery.claims import Shown, read_claim, settle, settle_own
 from vault.recovery.findings import Done, Findings, Loss, Lost
 from vault.recovery.journey import recover, require_nothing_lost
 from vault.recovery.vigil import Vigil
@@ -20,4 +20,5 @@ __all__ = [
     "recover",
     "require_nothing_lost",
     "settle",
+    "settle_own",
 ]

@@ -29,7 +29,7 @@ from crypto.receipt_evidence import ReceiptEvidence
 from crypto.statement import Kind, Statement, parse_note, require_signers
 from crypto.timestamp import token_certificates
 from vault import attempts, envelopes, journal, shelf, withdrawal
-from vault.envelopes import Addressed, Kept
+from vault.envelopes import Addressed, Kept, Wanted
 from vault.errors import AuthorityUnavailable, NotFound, NotReady
 from vault.lifecycle import BoxState, EnvelopeState, state_after
 from vault.models import ClosingRow, JournalRow, PolicyRow, Procedure
@@ -141,6 +141,27 @@ def settle(works: Works, claim: Claim, *, loose: Mapping[UUID, LooseObject] | No
         if facts is None:
             raise NotReady("the envelope's object")
         return _register(works, work, claim, facts=facts, box=box, stamps=stamps)
+
+
+def settle_own(works: Works, wanted: Wanted, note: bytes) -> Done | None:
+    """A statement shown to a running vault by the depositor who holds it.
+
+    Args:
+        wanted: the envelope as the depositor names it; a statement about any other is nobody's here.
+
+    Raises:
+        SignatureError, KindError, FormatError: not a statement that this vault signed.
+        NotFound: it is about something else, or somebody else's.
+        NotReady: as `settle`.
+    """
+    claim = read_claim(works, Shown("shown", note))
+    with works.open() as work:
+        box = _addressed(work, claim)
+    said = (box.platform, claim.said.record.bidder, box.procedure, box.box.lot, claim.envelope_id)
+    asked = (wanted.depositor.platform, wanted.depositor.bidder, wanted.procedure, wanted.lot, wanted.envelope_id)
+    if said != asked:
+        raise NotFound
+    return settle(works, claim)
 
 
 def place_of(works: Works, claim: Claim) -> journal.Place:
