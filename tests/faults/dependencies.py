@@ -125,7 +125,7 @@ EXPECTED: Mapping[tuple[Dependency, Fault], Expected] = {
         heals=f"{REPEAT}; `bidvault recover` shows it the closing again",
         kept=("closing-the-gate-does-not-know",),
     ),
-    (Dependency.DISK, Fault.DOWN): Expected({P: UNAVAILABLE, D: UNAVAILABLE, CL: "store-unavailable", OP: UNAVAILABLE}),
+    (Dependency.DISK, Fault.DOWN): Expected({**_all(UNAVAILABLE, P, D, OP, E), CL: "store-unavailable"}),
     (Dependency.DISK, Fault.ERROR): Expected(
         {D: "store-full"}, after="refused before a byte of the bid is read; reading and opening go on", heals="room"
     ),
@@ -159,7 +159,8 @@ def table() -> Table:
     return Table(
         "Parts that fail",
         "Each part, each way to fail, and what every journey shows outside: the problem of the API, or the error's "
-        "code in the worker's log. Nothing acknowledged is lost in any line.",
+        "code in the worker's log. Nothing acknowledged is lost in any line. A share of the cells is tried on every run, "
+        "all of them in the long tests.",
         ("part", "fault", "seen outside", "afterwards", "what heals it"),
         rows(),
     )

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from tests import figures
-from tests.faults import crashes
+from tests.faults import crashes, dependencies
 from tests.faults.tables import Table
 from tests.rules.requirements_register import ROOT
 
 PAGE: Final = ROOT / "docs" / "reference" / "reliability.md"
-TABLES: Final[Sequence[Callable[[], Table]]] = (crashes.table,)
+TABLES: Final[Sequence[Callable[[], Table]]] = (crashes.table, dependencies.table)
 
 HEAD: Final = """# Reliability
 
