@@ -26,7 +26,7 @@ from vault import journal, mirror, sequencer, sweep
 from vault.envelopes import Kept
 from vault.errors import NotFound
 from vault.models import OpeningRow
-from vault.opening import due
+from vault.opening import due, offer
 from vault.receiving import Acknowledgement
 from vault.store.names import CHECKPOINTS, MIRRORS, OBJECTS, TILES
 
@@ -146,16 +146,25 @@ class Withdrawing(Depositing):
 
 
 class InBoxes(Journey):
-    """What needs a box of its own each time: one after the other is taken."""
+    """What happens to a box once: the next box is taken when there is one, else the act goes on where it broke off.
+
+    With one box the whole way is gone with a fault at every point of it, one after the other.
+    """
 
     def __init__(self, world: World, boxes: Iterator[int]) -> None:
         super().__init__(world)
         self._boxes = boxes
+        self.number = 0
 
     def begin(self) -> None:
-        super().begin()
-        self.number = next(self._boxes)
-        self.box_id = self.world.box_id(self.number)
+        number = next(self._boxes, self.number)
+        if number != self.number:
+            super().begin()
+            self.number, self.box_id = number, self.world.box_id(number)
+            self.begin_box()
+
+    def begin_box(self) -> None:
+        """What else a box needs."""
 
     def seen(self, found: Stored) -> list[str]:
         return [f"box {found.boxes[self.box_id].state.value}"]
@@ -207,15 +216,18 @@ class Opening(InBoxes):
 
     needed = 2
 
-    def begin(self) -> None:
-        super().begin()
+    def begin_box(self) -> None:
         self.notes: dict[str, bytes] = {}
         self.asked = 0
 
     def act(self) -> None:
-        opening_id = self.world.offer(self.number)
+        under_way = self.own(self._read())
+        opening_id = under_way[0].id if under_way else self.world.offer(self.number)
+        offer.sign(self.world.works, opening_id)
+        given = {one.person for one in self._read().contributions if one.opening_id == opening_id}
         for one in self.world.custodians[: self.needed]:
-            self._send(opening_id, one.subject)
+            if one.person not in given:
+                self._send(opening_id, one.subject)
         self.world.advance(opening_id)
 
     def seen(self, found: Stored) -> list[str]:
@@ -229,7 +241,7 @@ class Opening(InBoxes):
         return [
             *super().seen(found),
             *(one.state.value for one in rows),
-            *(["seed"] if self.new("4/", of="keys") else []),
+            *(["seed"] if self._seeds(rows) else []),
             *(["gate signed"] if ids & {one.id for one in found.gate.openings} else []),
             *_counted(len(given), "contribution"),
             *([f"{accepted} accepted"] if accepted else []),
@@ -251,6 +263,12 @@ class Opening(InBoxes):
                 self._send(row.id, one.subject)
         self.worker()
         self._require_opened()
+
+    def _seeds(self, rows: Sequence[OpeningRow]) -> set[str]:
+        """The seed of the opening under way; before there is one, any that is new."""
+        new = set(self.new("4/", of="keys"))
+        wanted = {f"4/{offer.seed_id(due.opening_of(row).opening_key).hex}" for row in rows}
+        return new & wanted if rows else new
 
     def _send(self, opening_id: bytes, subject: str) -> None:
         """A custodian's tool: what it has made once, it sends again."""
