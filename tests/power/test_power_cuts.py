@@ -53,7 +53,7 @@ def test_a_power_cut_under_load_loses_no_acknowledged_deposit(world: CutWorld, c
         world.restart()
 
         assert not world.lost(held)
-        check_everything(world.works)
+    check_everything(world.works)
     record("power cuts under load: cuts", cuts)
     record("power cuts under load: acknowledged", len(held))
     record("power cuts under load: lost", 0)

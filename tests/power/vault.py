@@ -188,17 +188,12 @@ def _machine_clock() -> datetime:
 
 def end_processes(disk: CutDisk) -> None:
     """End all of ours that run on a disk as a machine does that loses its power: nobody is asked."""
-    own = psutil.Process().children(recursive=True)
-    mains = [one for one in own if str(disk.root) in " ".join(_words(one))]
-    inside = [*mains, *(child for one in mains for child in one.children(recursive=True))]
+    inside: list[psutil.Process] = []
+    for main in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # it has felt the cut itself
+            if str(disk.root) in " ".join(main.cmdline()):
+                inside += [main, *main.children(recursive=True)]
     for process in inside:
         with suppress(psutil.NoSuchProcess):
             process.kill()
     psutil.wait_procs(inside)
-
-
-def _words(process: psutil.Process) -> list[str]:
-    try:
-        return list(process.cmdline())
-    except psutil.NoSuchProcess:
-        return []
