@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Depends, Header, Response, status
+from fastapi import APIRouter, Body, Depends, Header, Path, Response, status
 from fastapi.responses import StreamingResponse
 
 from api.auth import Actor, Role, allow
@@ -47,6 +47,7 @@ Buyer = Annotated[Actor, Depends(allow(Role.BUYER))]
 Custodian = Annotated[Actor, Depends(allow(Role.CUSTODIAN))]
 Party = Annotated[Actor, Depends(allow(Role.BUYER, Role.CUSTODIAN, Role.AUDITOR))]
 Note = Annotated[bytes, Body(media_type="text/plain", description="The signed statement.")]
+Box = Annotated[int, Path(ge=1, lt=1 << 31, description="The box's number in the policy.")]
 PDF = "application/pdf"
 _PDF: dict[int | str, dict[str, Any]] = {200: {"content": {PDF: {}}, "description": "The sealed print."}}
 _NOTE: dict[int | str, dict[str, Any]] = {
@@ -138,7 +139,7 @@ def get_minutes(actor: Party, services: ServicesOf, opening: str) -> Response:
 
 
 @router.get(f"{PROCEDURE}/boxes/{{box}}/closing", response_class=Response, responses=_NOTE)
-def get_closing(actor: Party, services: ServicesOf, procedure: UUID, box: int) -> Response:
+def get_closing(actor: Party, services: ServicesOf, procedure: UUID, box: Box) -> Response:
     """The signed closing of a box."""
     require_party(services, actor, procedure)
     return Response(showing.closing_note(services.works, actor.platform, procedure, box), media_type=STATEMENT)
@@ -155,7 +156,7 @@ def get_minutes_print(
 
 @router.get(f"{PROCEDURE}/boxes/{{box}}/closing.pdf", response_class=Response, responses=_PDF)
 def get_closing_print(
-    actor: Party, services: ServicesOf, procedure: UUID, box: int, language: Language = Language.FRENCH
+    actor: Party, services: ServicesOf, procedure: UUID, box: Box, language: Language = Language.FRENCH
 ) -> Response:
     """The print of a box's closing list, sealed; made within seconds of it."""
     require_party(services, actor, procedure)
