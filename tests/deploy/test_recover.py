@@ -88,7 +88,7 @@ def test_after_a_restored_database_nothing_starts_until_it_was_recovered(data: P
     assert str(premises.ids[ZENITH]) in named.stdout
     assert str(premises.ids[ACME]) not in named.stdout
     assert "envelopes registered again" in recovered.stdout
-    assert "récépissé" in recovered.stdout
+    assert "accusé" in recovered.stdout
     serving = Up(data)
     assert httpx2.get(f"{serving.url()}/readyz", trust_env=False).status_code == 200
     beside = premises.recover()
