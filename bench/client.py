@@ -29,9 +29,9 @@ class BenchFailed(Exception):
 class Depositor:
     """One kept connection."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, url: str = "") -> None:
         self._stage = stage
-        address = urlsplit(stage.vault.url)
+        address = urlsplit(url or stage.vault.url)
         self._connection = HTTPConnection(str(address.hostname), address.port, timeout=PATIENCE)
 
     def deposit(self, source: Source, *, bidder: str) -> bytes:
@@ -58,9 +58,9 @@ class Depositor:
 
 
 @contextmanager
-def depositor(stage: Stage) -> Iterator[Depositor]:
-    """A connection for as long as the block runs."""
-    one = Depositor(stage)
+def depositor(stage: Stage, url: str = "") -> Iterator[Depositor]:
+    """A connection, to the vault's API or to another of its processes, for as long as the block runs."""
+    one = Depositor(stage, url)
     try:
         yield one
     finally:

@@ -20,7 +20,7 @@ MB = 1000 * 1000
 _MARKS = {
     API: "deploy.serve api",
     "worker": "deploy.serve worker",
-    "time authorities": "deploy.authorities",
+    "time authorities": "authorit",  # the test authorities, and the bench's quick one
     "store": "weed",
     "database": "postgres",
 }
