@@ -17,7 +17,6 @@ from crypto.opening_rules import require_due
 from tests.crypto.procedure import Sealed, Told
 from tests.world import pki
 
-
 ROW = (b"\x58\x20" + bytes(32)) * 2 + b"\x01"  # digests and length of a list entry
 
 
