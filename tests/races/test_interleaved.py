@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 import pytest
+from sqlalchemy import text
 from sqlmodel import select
 
 from crypto.events import Event, EventKind
@@ -17,13 +18,13 @@ from deploy.embedded import Addresses
 from tests.checks import check_everything
 from tests.world.store import MemoryObjectStore
 from tests.world.world import PLATFORM, World
-from vault import closing, journal
-from vault.errors import StoreUnavailable, WrongState
+from vault import closing, journal, sequencer
+from vault.errors import DatabaseUnavailable, StoreUnavailable, WrongState
 from vault.hidden import NotThisRow
 from vault.lifecycle import BoxState
 from vault.models import JournalRow, OpeningRow, OpeningState
 from vault.opening import contributing, keying, offer, reading
-from vault.work import Works
+from vault.work import NAMED_LOCKS, Works
 
 
 class SleepsAtFlush(MemoryObjectStore):
@@ -147,6 +148,27 @@ def test_an_opening_that_is_keyed_while_somebody_abandons_it_stays_keyed(closed:
     reading.read_all(closed.works, opening)
 
     assert _state(closed, opening) is OpeningState.MINUTED
+
+
+@pytest.mark.proves("LOG-03")
+def test_a_sequencer_that_lost_its_lock_while_it_slept_leaves_the_log_to_the_other(closed: World) -> None:
+    def other() -> None:
+        _cut_off_sequencer(closed)
+        closed.deposit("other:c")
+        sequencer.publish(closed.works)
+
+    with pytest.raises(DatabaseUnavailable):
+        sequencer.publish(asleep(closed, other))
+
+    assert sequencer.publish(closed.works)
+
+
+def _cut_off_sequencer(world: World) -> None:
+    """As the database does with a session that was idle in its transaction for too long."""
+    lock = {"space": NAMED_LOCKS, "number": sequencer.SEQUENCER_LOCK}
+    cut = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE granted AND locktype = 'advisory'"
+    with world.works.open() as work:
+        work.session.execute(text(f"{cut} AND classid = :space AND objid = :number"), lock)
 
 
 def _state(world: World, opening_id: bytes) -> OpeningState:

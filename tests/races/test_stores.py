@@ -9,6 +9,8 @@ from tests.contracts.stores import KeyStoreContract, ObjectStoreContract, now
 from tests.races.stores import FileKeyStore, FileObjectStore
 from vault.store import KeyStore, ObjectStore
 
+pytestmark = pytest.mark.long  # a simulator that hardly ever changes
+
 
 class TestFileObjectStore(ObjectStoreContract):
     @pytest.fixture
