@@ -4,6 +4,9 @@
 from typing import ClassVar
 
 
+REFUSED = 3  # exit status of a serving process that may not start; its last line says why
+
+
 class DeployError(Exception):
     """Root of what this package raises."""
 
@@ -32,3 +35,9 @@ class StoreUnfit(DeployError):
     """The object store cannot keep the vault's promises."""
 
     code = "store-unfit"
+
+
+class StartRefused(DeployError):
+    """A serving process may not start on what it was given; the text is its own sentence."""
+
+    code = "start-refused"

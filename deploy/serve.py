@@ -25,8 +25,8 @@ from crypto.errors import CryptoError
 from crypto.keys.memory import keep_memory_private
 from deploy import standins
 from deploy.clock import require_right_clock
-from deploy.conformance import require_conformance
-from deploy.errors import DeployError
+from deploy.conformance import Run, Store, require_answer, require_conformance
+from deploy.errors import REFUSED, DeployError
 from vault.errors import DatabaseUnavailable, VaultError
 from vault.recovery import Vigil
 from vault.settings import Settings, read_settings
@@ -37,7 +37,6 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of malloc.h
 MALLOC = {M_TRIM_THRESHOLD: 1 << 20, M_MMAP_THRESHOLD: 1 << 20, M_ARENA_MAX: 2}
 WORKER_THREADS = 4
 GOODBYE = 30.0  # seconds that running jobs have when the worker stops
-REFUSED = 3
 LOOK_EVERY = 1.0  # seconds
 
 
@@ -117,6 +116,7 @@ def main() -> None:
     try:
         settings = read_settings()
         require_no_stand_ins(settings)
+        require_answer(Run(Store(bootstrap.objects_of(settings))))
         works = bootstrap.compose(settings)
         require_right_clock(works)
         with kept_in_view(works):

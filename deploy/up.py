@@ -29,7 +29,7 @@ from deploy.embedded.child import Child, Launch
 from deploy.embedded.directory import DataDirectory
 from deploy.embedded.postgres import DatabaseUrls
 from deploy.embedded.stack import EmbeddedStack, Parts
-from deploy.errors import PartFailed
+from deploy.errors import REFUSED, PartFailed, StartRefused
 from deploy.migrations import migrate
 from deploy.supervisor import SupervisorDoor
 from vault.keys import create_service_keys
@@ -277,10 +277,18 @@ class RunningVault:
         give_up = time.monotonic() + START_PATIENCE
         while not _answers(self.url):
             for child in self._serving.values():
-                child.require_running()
+                _require_serving(child)
             if time.monotonic() > give_up:
                 raise PartFailed(f"the API does not answer; see {self.directory.logs}")
             time.sleep(0.1)
+
+
+def _require_serving(child: Child) -> None:
+    """One that may not start has said why in its last line; any other end is shown with its log."""
+    if child.has_ended_with(REFUSED):
+        reason = (child.log_tail().strip() or "it did not say why").splitlines()[-1]
+        raise StartRefused(f"{child.launch.name} does not start. {reason}")
+    child.require_running()
 
 
 def _answers(url: str) -> bool:

@@ -62,6 +62,10 @@ class Child:
         """Whether it has not ended yet."""
         return self._process.poll() is None
 
+    def has_ended_with(self, status: int) -> bool:
+        """Whether it has ended, with this status."""
+        return self._process.poll() == status
+
     def require_running(self) -> None:
         """Raise PartFailed with the end of the log when it has ended."""
         if (status := self._process.poll()) is not None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """A vault whose clock is off does not start, and says what to do; nobody keeps it from starting alone."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,9 +10,25 @@ import pytest
 from deploy.authorities import AuthorityAddresses, write_trust
 from deploy.clock import reference, require_right_clock
 from deploy.conformance import Reference
+from deploy.embedded import Addresses
 from tests.world.world import World
 from vault.errors import CannotStart
 from vault.settings import Authority
+
+
+@pytest.fixture(scope="module")
+def one_world(module_addresses: Addresses) -> Iterator[World]:
+    """Nothing is written here, so one will do."""
+    world = World(module_addresses)
+    yield world
+    world.close()
+
+
+@pytest.fixture
+def world(one_world: World) -> Iterator[World]:
+    yield one_world
+    one_world.clock.ahead = one_world.time.a.ahead = timedelta()
+    one_world.time.a.silent = one_world.time.b.silent = False
 
 
 @pytest.mark.proves("T7", "TIME-08")

@@ -74,6 +74,7 @@ class Premises:
 
 
 @pytest.mark.long  # five starts of the whole stack
+@pytest.mark.timeout(900)
 @pytest.mark.proves("T52", "T64", "OPS-04")
 def test_after_a_restored_database_nothing_starts_until_it_was_recovered(data: Path, tmp_path: Path) -> None:
     premises = Premises(data, tmp_path)

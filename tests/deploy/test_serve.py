@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.serve import REFUSED
+from deploy.errors import REFUSED
 from tests.deploy.conftest import ROOT
 from tests.world.pki import anchors_pem
 from vault.errors import CannotStart

@@ -181,6 +181,23 @@ def test_it_serves_on_outside_parts_and_starts_none_of_its_own(
     assert not (data / "postgres").exists()
 
 
+def test_a_store_that_is_not_there_is_told_in_one_sentence(data: Path) -> None:
+    nobody = S3Credentials("nobody", "nothing")
+    up = Up(
+        data,
+        "--s3-endpoint=http://127.0.0.1:9",
+        settings={"BIDVAULT_OBJECTS": bucket("objects", nobody), "BIDVAULT_KEY_STORE": bucket("keys", nobody)},
+    )
+
+    said, _ = up.process.communicate(timeout=PATIENCE)
+
+    assert up.process.returncode == 1
+    assert "start-refused: the " in said
+    assert "store-unfit: the store at http://127.0.0.1:9 does not answer" in said
+    assert "BIDVAULT_S3_ENDPOINT (or --endpoint) its address?" in said
+    assert "Traceback" not in said
+
+
 def test_one_time_authority_is_refused(data: Path) -> None:
     up = Up(data, "--tsa=http://127.0.0.1:1/tsa=missing.pem")
 
