@@ -27,7 +27,7 @@ from crypto.errors import CryptoError
 from crypto.policy import Box, Part, Policy, require_in_force
 from crypto.statement import Kind, parse_note
 from vault.errors import NotFound, RowChanged
-from vault.hidden import NotThisRow, hide, reveal
+from vault.hidden import NotThisRow, hide, is_revealed, reveal
 from vault.journal import Place
 from vault.lifecycle import BoxState, EnvelopeState, Held, ProcedureState
 from vault.models import BoxRow, Envelope, Ledger, PolicyRow, PolicyState, Procedure
@@ -37,6 +37,7 @@ from vault.work import Work, Works
 ENVELOPES = "envelope"
 LEDGERS = "ledger"
 LEDGER_STATE = "kept"
+PASSING = 1000  # rows held at once while a week is looked through
 PUBLIC_AFTER = frozenset({BoxState.CLOSED, BoxState.OPENING, BoxState.KEYED, BoxState.OPENED})
 WERE_IN_FORCE = (PolicyState.IN_FORCE, PolicyState.REPLACED)
 
@@ -199,13 +200,22 @@ def entry_of(kept: Kept) -> ListEntry:
 
 
 def in_week(works: Works, work: Work, *, procedure: UUID, platform: str, buckets: Iterable[bytes]) -> Iterator[Kept]:
-    """A procedure's envelopes among the rows of some weeks, in no order."""
-    statement = select(Envelope).where(Envelope.platform == platform, col(Envelope.bucket).in_(set(buckets)))
-    for row in work.session.exec(statement):
-        try:
+    """A procedure's envelopes among the rows of some weeks, in no order.
+
+    Others' rows pass as they come and are not kept: a week of many boxes costs time, not memory.
+    """
+    key = works.keys.facts(procedure)
+    passing = rows(col(Envelope.id), col(Envelope.state), col(Envelope.facts)).where(
+        col(Envelope.platform) == platform, col(Envelope.bucket).in_(set(buckets))
+    )
+    mine = [
+        row_id
+        for row_id, state, facts in work.session.execute(passing, execution_options={"yield_per": PASSING})
+        if is_revealed(key, facts, table=ENVELOPES, row_id=row_id, state=state.value)
+    ]
+    for some in (mine[at : at + PASSING] for at in range(0, len(mine), PASSING)):
+        for row in work.session.exec(select(Envelope).where(col(Envelope.id).in_(some))):
             yield Kept(row, read(works, row, procedure=procedure))
-        except NotThisRow:
-            continue
 
 
 def received(works: Works, work: Work, *, procedure: UUID, platform: str, buckets: Iterable[bytes]) -> Iterator[Kept]:

@@ -51,6 +51,15 @@ def reveal(key: bytes, blob: bytes, *, table: str, row_id: RowId, state: str) ->
     return padded[LENGTH_BYTES : LENGTH_BYTES + length]
 
 
+def is_revealed(key: bytes, blob: bytes, *, table: str, row_id: RowId, state: str) -> bool:
+    """Whether these facts are this key's: most of a week's rows are others'."""
+    try:
+        AESGCM(key).decrypt(blob[:NONCE_BYTES], blob[NONCE_BYTES:], _place(table, row_id, state))
+    except (InvalidTag, ValueError):
+        return False
+    return True
+
+
 def _place(table: str, row_id: RowId, state: str) -> bytes:
     row = row_id.bytes if isinstance(row_id, UUID) else row_id.to_bytes(8, "big")
     return label("facts") + table.encode() + b"\0" + row + b"\0" + state.encode()

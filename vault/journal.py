@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import text, update
 from sqlmodel import col, select
 
 from crypto.encoding import sha256
@@ -29,6 +29,7 @@ from vault.work import Work, Works
 
 TABLE = "journal"
 STATE = "entered"
+PASSING = 1000  # rows held at once while a week is looked through
 NO_PROCEDURE = UUID(int=0)
 
 
@@ -113,29 +114,35 @@ def refuse_by_gate(works: Works, error: CryptoError, *, place: Place, subject: b
 
 def of_box(works: Works, work: Work, *, place: Place, buckets: frozenset[bytes]) -> Iterator[Event]:
     """The hidden events of one box, in no order."""
-    for row, facts in _hidden_of(works, work, place=place, buckets=buckets):
-        if row.procedure_id is None and facts.box == place.box:
+    for _seq, facts in _hidden_of(works, work, place=place, buckets=buckets):
+        if facts.box == place.box:
             yield Event.decode(facts.event)
 
 
 def show_box(works: Works, work: Work, *, place: Place, buckets: frozenset[bytes]) -> None:
     """Name the procedure on the entries of a box that is now closed: its deposits are no secret any more."""
-    for row, facts in _hidden_of(works, work, place=place, buckets=buckets):
-        if facts.box == place.box:
-            row.procedure_id = place.procedure
+    found = _hidden_of(works, work, place=place, buckets=buckets)
+    mine = [seq for seq, facts in found if facts.box == place.box]
+    for some in (mine[at : at + PASSING] for at in range(0, len(mine), PASSING)):
+        shown = update(JournalRow).where(col(JournalRow.seq).in_(some)).values(procedure_id=place.procedure)
+        work.session.execute(shown, execution_options={"synchronize_session": False})
 
 
 def _hidden_of(
     works: Works, work: Work, *, place: Place, buckets: frozenset[bytes]
-) -> Iterator[tuple[JournalRow, JournalFacts]]:
-    hidden = select(JournalRow).where(
+) -> Iterator[tuple[int, JournalFacts]]:
+    """Others' rows pass as they come and are not kept: a week of many boxes costs time, not memory."""
+    hidden = select(JournalRow.seq, JournalRow.facts).where(
         JournalRow.platform == place.platform,
         col(JournalRow.bucket).in_(buckets),
         col(JournalRow.procedure_id).is_(None),
     )
-    for row in work.session.exec(hidden):
+    key = works.keys.facts(place.procedure)
+    for seq, facts in work.session.exec(hidden, execution_options={"yield_per": PASSING}):
+        if seq is None:
+            continue
         try:
-            yield row, read(works, row, procedure=place.procedure)
+            yield seq, JournalFacts.decode(reveal(key, facts, table=TABLE, row_id=seq, state=STATE))
         except NotThisRow:
             continue
 
