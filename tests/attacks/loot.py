@@ -19,7 +19,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import boto3
-import httpx2
 import psutil
 from botocore.config import Config
 from psycopg import sql
@@ -133,7 +132,7 @@ def _asked(running: Running, folder: Path) -> None:
     folder.mkdir()
     headers = {"Authorization": f"Bearer {running.bearer(Role.OPERATOR)}"}
     for path in ASKED:
-        answer = httpx2.get(f"{running.vault.url}/{path}", headers=headers, trust_env=False, timeout=30)
+        answer = running.http.get(f"/{path}", headers=headers)
         (folder / path.replace("/", "-")).write_bytes(answer.content)
 
 

@@ -66,12 +66,15 @@ class Running(World):
         self.procedures: list[UUID] = []
         self.bids: list[Bid] = []
         self.tokens: dict[Role, str] = {}
+        self.http = httpx2.Client(base_url=vault.url, trust_env=False, timeout=60)
+        self.client = DepositClient(vault.url, self.bearer(Role.PLATFORM), http=self.http)
         with self.connected() as connection:
             (self.began_at,) = connection.execute("SELECT pg_current_wal_lsn()::text").fetchone() or ("",)
 
     def close(self) -> None:
         self.works.engine.dispose()
         self.works.gate.engine.dispose()
+        self.http.close()
 
     @property
     def superuser(self) -> dict[str, str]:
@@ -90,9 +93,11 @@ class Running(World):
 
     def bearer(self, role: Role) -> str:
         """A token of a role."""
-        settings = self.works.settings
-        issuer = open_issuer(settings.keys, read_passphrase(settings.passphrase_file), self.works.clock)
-        return self.tokens.setdefault(role, issuer.issue(Actor(f"{role.value}-1", role), timedelta(hours=1)))
+        if role not in self.tokens:
+            settings = self.works.settings
+            issuer = open_issuer(settings.keys, read_passphrase(settings.passphrase_file), self.works.clock)
+            self.tokens[role] = issuer.issue(Actor(f"{role.value}-1", role), timedelta(hours=1))
+        return self.tokens[role]
 
     def publish_alike(self) -> None:
         """Three procedures that differ in nothing but their names."""
@@ -115,9 +120,8 @@ class Running(World):
             file.write_bytes(content)
             sources.append(Source.read(file, path))
         order = Order(self.procedures[which], "1", part, bidder, tuple(sources))
-        with DepositClient(self.vault.url, self.bearer(Role.PLATFORM)) as client:
-            assert isinstance(client.deposit(order), Proved)
-            client.state(order)
+        assert isinstance(self.client.deposit(order), Proved)
+        self.client.state(order)
         self.bids.append(Bid(order, documents))
         return self.bids[-1]
 
@@ -128,8 +132,7 @@ class Running(World):
             self.bid_over_http(0, number % len(BIDDERS))
         self.bid_over_http(1, 0)
         gone = self.bid_over_http(0, 1, part=Part.FINANCIAL).order
-        with DepositClient(self.vault.url, self.bearer(Role.PLATFORM)) as client:
-            client.withdraw(procedure=gone.procedure, lot="1", envelope_id=gone.envelope_id, bidder=gone.bidder)
+        self.client.withdraw(procedure=gone.procedure, lot="1", envelope_id=gone.envelope_id, bidder=gone.bidder)
         with self.under_way(PRICES[0].encode() * 99_999):
             pass  # broken off in the middle of a document
         self.be_refused()
@@ -166,14 +169,13 @@ class Running(World):
     def be_refused(self) -> None:
         """Requests that no procedure, no method, no form fits, with names and prices wherever a stranger puts them."""
         base = self.bids[0].order.path
-        with httpx2.Client(base_url=self.vault.url, trust_env=False) as client:
-            for path in (f"/v1/{SIRETS[0]}/{PRICES[0]}", f"{base}x?part={NAMES[0]}", f"/v1/procedures/{NAMES[2]}"):
-                for method in ("GET", "PUT", "POST"):
-                    answer = client.request(method, path, headers=self._headers(), content=NAMES[1].encode())
-                    assert answer.status_code >= 400
-            for body in (f'{{"path": "{NAMES[1]}"', f"--x\r\n{NAMES[0]}\r\n{PRICES[1]}"):
-                answer = client.put(f"{base}?part=technical", headers=self._headers(), content=body.encode())
+        for path in (f"/v1/{SIRETS[0]}/{PRICES[0]}", f"{base}x?part={NAMES[0]}", f"/v1/procedures/{NAMES[2]}"):
+            for method in ("GET", "PUT", "POST"):
+                answer = self.http.request(method, path, headers=self._headers(), content=NAMES[1].encode())
                 assert answer.status_code >= 400
+        for body in (f'{{"path": "{NAMES[1]}"', f"--x\r\n{NAMES[0]}\r\n{PRICES[1]}"):
+            answer = self.http.put(f"{base}?part=technical", headers=self._headers(), content=body.encode())
+            assert answer.status_code >= 400
 
     def _headers(self) -> dict[str, str]:
         return {

@@ -280,6 +280,7 @@ def test_statements_are_signed_by_the_policys_statement_key(shared_world: World)
     assert require_signers(note, [shared_world.policy.vault_verifier], 1)
 
 
+@pytest.mark.proves("T13", "CONF-06")
 def test_a_box_row_that_was_edited_moves_no_deadline(open_world: World) -> None:
     with open_world.works.open() as work:
         for row in work.session.exec(select(BoxRow)):
