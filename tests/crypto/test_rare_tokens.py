@@ -2,19 +2,22 @@
 """Tokens and certificates in forms that no authority of ours makes."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from asn1crypto import cms, core
+from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
+from crypto import timestamp
 from crypto.certificates import chain_to_anchor, make_anchor, run_offline
-from crypto.errors import CryptoError, FormatError, SignatureError, TimestampError
-from crypto.timestamp import judge_token, token_certificates
+from crypto.errors import CryptoError, FormatError, SignatureError, TimeProofError, TimestampError
+from crypto.timestamp import judge_token, prove_passed, token_certificates
 from tests.world import pki
 from tests.world.authority import SimulatedAuthority, _signed
 
@@ -112,3 +115,41 @@ def test_a_certificate_that_one_library_reads_and_the_other_does_not_is_refused(
 
     with pytest.raises(FormatError):
         make_anchor(bytes(broken))
+
+
+def test_a_token_of_two_signers_or_none_is_refused() -> None:
+    for count in (0, 2):
+        token = cms.ContentInfo.load(SimulatedAuthority("a", lambda: NOON).token(IMPRINT))
+        (signer,) = token["content"]["signer_infos"]
+        token["content"]["signer_infos"] = cms.SignerInfos([signer] * count)
+
+        with pytest.raises(TimestampError, match="one signer"):
+            judge(token.dump(force=True))
+
+
+@pytest.mark.parametrize("is_its_own", [True, False])
+def test_a_signer_named_by_its_key_is_found_by_its_key(is_its_own: bool) -> None:  # noqa: FBT001 - a column
+    token = cms.ContentInfo.load(SimulatedAuthority("a", lambda: NOON).token(IMPRINT))
+    own = asn1_x509.Certificate.load(pki.certificate("tsa-a")).key_identifier
+    signer = token["content"]["signer_infos"][0]
+    signer["version"] = "v3"
+    signer["sid"] = cms.SignerIdentifier({"subject_key_identifier": own if is_its_own else bytes(20)})
+
+    if is_its_own:
+        judge(token.dump(force=True))
+    else:
+        with pytest.raises(TimestampError, match="does not carry"):
+            judge(token.dump(force=True))
+
+
+@pytest.mark.proves("T10", "TIME-02")
+def test_one_key_under_two_roots_is_one_authority() -> None:
+    one = SimulatedAuthority("a", lambda: NOON).verified(IMPRINT)
+    other = SimulatedAuthority("b", lambda: NOON).verified(IMPRINT)
+    twin = replace(other, tsa_key_hash=one.tsa_key_hash, checked=timestamp._CHECKED)
+
+    assert prove_passed(NOON - timedelta(hours=1), [one, other], over=IMPRINT, quorum=2).tokens
+    for tokens in ([one, twin], [twin, one]):
+        with pytest.raises(TimeProofError):
+            prove_passed(NOON - timedelta(hours=1), tokens, over=IMPRINT, quorum=2)
+    assert len(prove_passed(NOON - timedelta(hours=1), [one, twin, other], over=IMPRINT, quorum=2).tokens) == 2
