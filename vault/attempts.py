@@ -5,6 +5,8 @@ Rules
   1. An attempt is written before the first byte of the bid is read, and stays as evidence.
   2. It ends once: done with its envelope, or failed with the code of the refusal.
   3. What is refused on the announcement alone is an attempt too, failed at once.
+  4. An entry is hidden exactly while its box is not closed: an upload may take longer than the box stays open, so the
+     box's state is read anew, under its lock, whenever an entry is made.
 
 Left to others: the bytes (vault.deposit), attempts that nobody works on any more (vault.sweep).
 """
@@ -22,7 +24,7 @@ from crypto.events import EventKind
 from vault import journal
 from vault.envelopes import Addressed, weeks
 from vault.hidden import NotThisRow, hide, reveal
-from vault.models import Attempt, AttemptState
+from vault.models import Attempt, AttemptState, BoxRow
 from vault.rows import AttemptFacts
 from vault.work import Work, Works
 
@@ -152,7 +154,9 @@ def _add(works: Works, work: Work, begun: Begun, *, box: Addressed, state: Attem
 
 
 def _tell(works: Works, work: Work, begun: Begun, *, box: Addressed, kind: EventKind, data: bytes = b"") -> None:
-    place = box.place(works)
+    work.lock_box(box.box_id)
+    row = work.session.get_one(BoxRow, box.box_id, populate_existing=True)
+    place = replace(box, state=row.state).place(works)
     told = journal.event(kind, at=work.now, place=place, subject=begun.subject, data=data)
     journal.append(works, work, told, place=place)
 
