@@ -5,10 +5,11 @@ VENV := .venv/bin
 OUT ?= out
 TESTS ?= tests
 WORKERS ?= auto
+COVERING := tests/crypto tests/attacks/test_hostile_envelopes.py tests/vault/test_lifecycle.py
 PYTEST := $(VENV)/pytest -q -n $(WORKERS) --maxprocesses=8
 
 .DEFAULT_GOAL := help
-.PHONY: help setup runtime fix check test test-long bench requirements vectors demo
+.PHONY: help setup runtime fix check test test-long coverage bench requirements vectors demo
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +41,10 @@ test-long: setup ## the long tests too; their figures in docs/reference/reliabil
 	BIDVAULT_FIGURES=$(CURDIR)/.figures $(PYTEST) $(TESTS)
 	$(VENV)/python -m tests.figures .figures
 	$(VENV)/python -m tests.rules.requirements
+
+coverage: setup ## what must be run by its tests to the last branch: crypto/ and vault/lifecycle.py
+	$(VENV)/coverage run -m pytest -q -p no:randomly -m "not long" $(COVERING)
+	$(VENV)/coverage report
 
 bench: setup ## what an upload costs beside boto3 alone; figures in bench/results.json
 	$(VENV)/python -m bench

@@ -11,7 +11,7 @@ import sys
 PR_SET_DUMPABLE = 4
 
 
-def keep_memory_private() -> None:
+def keep_memory_private() -> None:  # pragma: no cover - a measured process stays open; tests/deploy looks from outside
     """No core dump, and no reading of this process by others of the same account. Call it before a key is opened.
 
     Raises:
