@@ -52,6 +52,7 @@ EVERY_DAY = [
     (now, database, keys)
     for now, database, keys in product(ORDER[1:], ORDER, ORDER)
     if ORDER.index(database) <= ORDER.index(now) >= ORDER.index(keys)
+    and (now is Stage.OPENED or now in {database, keys} or database is keys)
 ]
 
 
