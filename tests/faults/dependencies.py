@@ -159,8 +159,8 @@ def table() -> Table:
     return Table(
         "Parts that fail",
         "Each part, each way to fail, and what every journey shows outside: the problem of the API, or the error's "
-        "code in the worker's log. Nothing acknowledged is lost in any line. A share of the cells is tried on every run, "
-        "all of them in the long tests.",
+        "code in the worker's log. Nothing acknowledged is lost in any line. A share of the cells is tried on every "
+        "run, all of them in the long tests.",
         ("part", "fault", "seen outside", "afterwards", "what heals it"),
         rows(),
     )

@@ -55,6 +55,8 @@ class S3Access:
     secret_key: str = field(repr=False)
     region: str = REGION
     checksum: str = "when_supported"  # or when_required, or md5 for old stores (storage.md 3.2)
+    patience: float = READ_PATIENCE  # seconds that an answer may take, its body piece by piece
+    tries: int = TRIES
 
 
 class PastTheEnd(Exception):
@@ -72,10 +74,10 @@ def connect(access: S3Access) -> S3Client:
         config=Config(
             signature_version="s3v4",
             s3={"addressing_style": "path", "payload_signing_enabled": not is_loopback(access.endpoint)},
-            retries={"mode": "standard", "max_attempts": TRIES},
+            retries={"mode": "standard", "max_attempts": access.tries},
             max_pool_connections=CONNECTIONS,
             connect_timeout=CONNECT_PATIENCE,
-            read_timeout=READ_PATIENCE,
+            read_timeout=access.patience,
             proxies={} if is_loopback(access.endpoint) else None,
             request_checksum_calculation=_checksum_mode(access.checksum),
             response_checksum_validation=_checksum_mode(access.checksum),
@@ -106,6 +108,22 @@ def require_version(version_id: str) -> str:
     if not version_id or version_id == "null":
         raise StoreRefused("an object has no version: the bucket must keep versions")
     return version_id
+
+
+def require_listing(named: str | None, bucket: str) -> None:
+    """Refuse a listing that names another bucket or none, StoreUnavailable.
+
+    A page of something else that answers 200 in the store's place reads like an empty listing, and the sweep destroys
+    keys that have no object.
+    """
+    if named != bucket:
+        raise StoreUnavailable("what answers in the store's place is not the store: a listing without its bucket")
+
+
+def require_receipt(etag: str | None) -> None:
+    """Refuse an answer to a write that has no ETag, StoreUnavailable: not the store has said that it keeps it."""
+    if not etag:
+        raise StoreUnavailable("what answers in the store's place is not the store: a write without an ETag")
 
 
 def _meaning(error: ClientError) -> Exception:

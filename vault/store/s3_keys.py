@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from vault.errors import StoreConflict
 from vault.store.compaction import cannot_compact
-from vault.store.s3 import S3Access, answers, connect
+from vault.store.s3 import S3Access, answers, connect, require_listing, require_receipt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,7 +29,8 @@ class S3KeyStore:
         """Write once; a conflict with the same bytes is our own earlier answer that got lost."""
         try:
             with answers():
-                self._client.put_object(Bucket=self._bucket, Key=name, Body=wrapped, IfNoneMatch="*")
+                answer = self._client.put_object(Bucket=self._bucket, Key=name, Body=wrapped, IfNoneMatch="*")
+                require_receipt(answer.get("ETag"))
         except StoreConflict:
             if self.get(name) != wrapped:
                 raise
@@ -49,6 +50,7 @@ class S3KeyStore:
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
         with answers():
             for page in pages:
+                require_listing(page.get("Name"), self._bucket)
                 yield from (entry["Key"] for entry in page.get("Contents", []))
 
     def compact(self) -> None:

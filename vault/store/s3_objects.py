@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 from vault.errors import ObjectMissing, StoreConflict, StoreRefused, StoreUnavailable
 from vault.store import ObjectFacts, StoredObject, StoredVersion, UnfinishedUpload
 from vault.store.locks import HORIZON, require_lock_date
-from vault.store.s3 import PastTheEnd, S3Access, answers, connect, require_version
+from vault.store.s3 import PastTheEnd, S3Access, answers, connect, require_listing, require_version
 from vault.store.s3_upload import S3Upload
 
 if TYPE_CHECKING:
@@ -169,6 +169,7 @@ class S3ObjectStore:
         pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=prefix)
         with answers():
             for page in pages:
+                require_listing(page.get("Name"), self._bucket)
                 lines = [
                     StoredVersion(
                         key=line["Key"],
@@ -198,6 +199,7 @@ class S3ObjectStore:
         pages = self._client.get_paginator("list_multipart_uploads").paginate(Bucket=self._bucket)
         with answers():
             for page in pages:
+                require_listing(page.get("Bucket"), self._bucket)
                 for line in page.get("Uploads", []):
                     yield UnfinishedUpload(line["Key"], line["UploadId"], line["Initiated"].astimezone(UTC))
 
