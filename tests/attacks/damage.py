@@ -77,10 +77,13 @@ _BLIND = (_flip, _flip, _flip, _set, _early, _cut, _append, _drop, _double, _mov
 
 def rewritten(payload: bytes, rng: Random) -> bytes:
     """The same payload with one value written, or made, as none may be; without its fellows' canonical form touched."""
+    return rewritten_by(payload, rng.choice(tuple(SPOILS.values())), rng.randrange(1 << 16), rng)
+
+
+def rewritten_by(payload: bytes, spoil: Spoil, place: int, rng: Random) -> bytes:
+    """The same payload with the value at that place (counted round) spoiled in one way."""
     value: Cbor = cbor2.loads(payload)
-    spoil = rng.choice(tuple(SPOILS.values()))
-    target = rng.randrange(_count(value))
-    found = _Writer(target, spoil, rng).write(value)
+    found = _Writer(place % _count(value), spoil, rng).write(value)
     return found if found != payload else found + b"\x00"
 
 
