@@ -74,14 +74,14 @@ MALFORMED = {
 
 @pytest.mark.proves("T33")
 @pytest.mark.parametrize("encoded", MALFORMED.values(), ids=MALFORMED.keys())
-def test_malformed_cbor_is_refused(encoded: str) -> None:
+def test_attack_T33_malformed_cbor_is_refused(encoded: str) -> None:
     with pytest.raises(FormatError):
         decode(bytes.fromhex(encoded), limit=1 << 20)
 
 
 @pytest.mark.proves("T33")
 @pytest.mark.parametrize("encoded", MALFORMED.values(), ids=MALFORMED.keys())
-def test_refusing_costs_nearly_no_memory(encoded: str) -> None:
+def test_attack_T33_refusing_costs_nearly_no_memory(encoded: str) -> None:
     data = bytes.fromhex(encoded)
     tracemalloc.start()
     try:
@@ -95,7 +95,7 @@ def test_refusing_costs_nearly_no_memory(encoded: str) -> None:
 
 
 @pytest.mark.proves("T33")
-def test_keys_made_to_collide_cost_no_time() -> None:
+def test_attack_T33_keys_made_to_collide_cost_no_time() -> None:
     # Tuples of numbers that differ by the modulus of their hash all fall into one place of a hash table.
     modulus = 2**61 - 1
     keys = [[(n >> shift & 3) * modulus for shift in range(0, 14, 2)] for n in range(16_384)]

@@ -63,19 +63,36 @@ def content() -> dict[int, Cbor]:
         b"",
     ],
 )
-def test_another_version_suite_magic_or_a_huge_length_is_refused(start: bytes) -> None:
+def test_attack_T34_another_version_suite_magic_or_a_huge_length_is_refused(start: bytes) -> None:
     with pytest.raises(FormatError):
         parse_prefix(start)
 
 
 @pytest.mark.proves("T34")
-def test_a_million_slots_are_refused_before_allocating() -> None:
+def test_attack_T34_a_million_slots_are_refused_before_allocating() -> None:
     data = (
         b"\xa6\x01\x58\x20" + bytes(32) + b"\x02\x01\x03\x50" + bytes(16) + b"\x04\x01\x05\x01\x06\x9a\x00\x0f\x42\x40"
     )
     tracemalloc.start()
     try:
         with pytest.raises(FormatError):
+            decode_header(prefix(size=len(data)) + data)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 1_000_000
+
+
+@pytest.mark.proves("T33", "T34")
+@pytest.mark.parametrize("value", [b"\x00", b"\x40", b"\x60", b"\x80", b"\x81\x80"])
+def test_attack_T33_a_header_full_of_small_values_is_refused_before_they_are_built(value: bytes) -> None:
+    count = (MAX_HEADER - 100) // len(value)
+    core = b"\xa6\x01\x58\x20" + bytes(32) + b"\x02\x01\x03\x50" + bytes(16) + b"\x04\x01\x05\x01\x06"
+    data = core + b"\x9a" + count.to_bytes(4, "big") + value * count
+    tracemalloc.start()
+    try:
+        with pytest.raises(FormatError, match="more values"):
             decode_header(prefix(size=len(data)) + data)
         peak = tracemalloc.get_traced_memory()[1]
     finally:

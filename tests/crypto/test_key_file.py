@@ -32,13 +32,13 @@ def changed(data: bytes, change: Callable[[dict[int, Cbor]], object]) -> bytes:
 
 
 @pytest.mark.proves("T55")
-def test_a_wrong_passphrase_is_refused() -> None:
+def test_attack_T55_a_wrong_passphrase_is_refused() -> None:
     with pytest.raises(PassphraseError):
         open_key_file(written(), "cle")
 
 
 @pytest.mark.proves("T55")
-def test_a_cut_key_file_is_refused() -> None:
+def test_attack_T55_a_cut_key_file_is_refused() -> None:
     data = written()
 
     for size in (0, 1, 20, len(data) // 2, len(data) - 1):
@@ -51,7 +51,7 @@ def test_a_cut_key_file_is_refused() -> None:
     "asked",
     [[2**32, 3, 4], [1_048_577, 3, 4], [262_144, 11, 4], [262_144, 3, 9], [31, 1, 4], [8, 0, 1], [8, 1, 0], [8, 1]],
 )
-def test_a_file_that_asks_for_too_much_or_nothing_is_refused_without_allocating(asked: list[int]) -> None:
+def test_attack_T55_a_file_that_asks_for_too_much_or_nothing_is_refused_without_allocating(asked: list[int]) -> None:
     data = changed(written(), lambda values: values.update({5: asked}))
     tracemalloc.start()
     try:

@@ -160,7 +160,7 @@ def test_a_wrong_file_key_or_another_header_is_refused() -> None:
 
 
 @pytest.mark.proves("T31")
-def test_any_flipped_bit_is_refused_with_the_word_of_its_part() -> None:
+def test_attack_T31_any_flipped_bit_is_refused_with_the_word_of_its_part() -> None:
     data = sealed()
     body = len(HEADER.framed)
     words = {
@@ -187,7 +187,7 @@ def test_any_flipped_bit_is_refused_with_the_word_of_its_part() -> None:
 
 
 @pytest.mark.proves("T32", "CONF-10")
-def test_a_cut_or_lengthened_envelope_is_refused() -> None:
+def test_attack_T32_a_cut_or_lengthened_envelope_is_refused() -> None:
     data = sealed()
     body = len(HEADER.framed)
     cuts = [0, 15, 16, 17, body - 1, body, body + 10, body + HEAD_SIZE, body + HEAD_SIZE + SEALED_CHUNK, len(data) - 1]
@@ -197,7 +197,7 @@ def test_a_cut_or_lengthened_envelope_is_refused() -> None:
 
 
 @pytest.mark.proves("T32")
-def test_swapped_and_doubled_chunks_are_refused() -> None:
+def test_attack_T32_swapped_and_doubled_chunks_are_refused() -> None:
     data = sealed((("plan.bin", os.urandom(4 * CHUNK)),))
     start = len(HEADER.framed) + HEAD_SIZE
     one, two = data[start : start + SEALED_CHUNK], data[start + SEALED_CHUNK : start + 2 * SEALED_CHUNK]
@@ -208,7 +208,7 @@ def test_swapped_and_doubled_chunks_are_refused() -> None:
 
 
 @pytest.mark.proves("T34")
-def test_an_envelope_longer_than_any_may_be_is_refused_unread() -> None:
+def test_attack_T34_an_envelope_longer_than_any_may_be_is_refused_unread() -> None:
     def never(_offset: int, _size: int) -> bytes:
         raise AssertionError("nothing is read")
 
@@ -217,7 +217,7 @@ def test_an_envelope_longer_than_any_may_be_is_refused_unread() -> None:
 
 
 @pytest.mark.proves("T34")
-def test_a_header_of_4_gib_is_refused_before_it_is_asked_for() -> None:
+def test_attack_T34_a_header_of_4_gib_is_refused_before_it_is_asked_for() -> None:
     asked: list[int] = []
 
     def read(_offset: int, size: int) -> bytes:

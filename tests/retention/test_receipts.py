@@ -79,7 +79,7 @@ def a_record(told: Story, at: datetime) -> DepositRecord:
 
 
 @pytest.mark.proves("T37", "ACK-03", "OPEN-15")
-def test_attack_t37_a_receipt_proves_offline_that_its_envelope_was_dropped(
+def test_attack_T37_a_receipt_proves_offline_that_its_envelope_was_dropped(
     told: Story, plain: Path, tmp_path: Path, before: datetime
 ) -> None:
     note, evidence = forged(told, a_record(told, before), Verdict.IN_TIME)

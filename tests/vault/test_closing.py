@@ -7,9 +7,9 @@ import pytest
 from sqlmodel import select
 
 from crypto.closing_rules import require_listed
-from crypto.closings import Closing, EnvelopeList
+from crypto.closings import EnvelopeList
 from crypto.deposit import Receipt
-from crypto.errors import CryptoError, ListError, StateError
+from crypto.errors import ListError
 from crypto.statement import Kind, parse_note
 from tests.world.world import ACME, World
 from vault import closing
@@ -32,14 +32,6 @@ def test_a_box_does_not_close_before_deadline_and_settle(open_world: World) -> N
         open_world.close_box()
 
     assert open_world.box_state() is BoxState.OPEN
-
-
-@pytest.mark.proves("T10")
-def test_one_lying_authority_does_not_close_a_box(open_world: World) -> None:
-    open_world.time.a.ahead = timedelta(days=3)
-
-    with pytest.raises(TimeUnproven):
-        open_world.close_box()
 
 
 @pytest.mark.proves("DEP-09", "DEP-10", "OPEN-06")
@@ -83,20 +75,6 @@ def test_closing_again_gives_the_same_statement(open_world: World) -> None:
     open_world.after_settle()
 
     assert open_world.close_box().note == open_world.close_box().note
-
-
-@pytest.mark.proves("T38")
-def test_the_gate_refuses_a_second_main_closing_with_another_root(open_world: World) -> None:
-    open_world.deposit(ACME)
-    open_world.after_settle()
-    first = Closing.of(open_world.close_box())
-    forged = Closing(first.policy_hash, 1, 0, EnvelopeList(()).root, first.deadline, first.at).statement
-    signed = forged.signed_by(open_world.works.service_keys.statement)
-
-    with pytest.raises(CryptoError) as refused:
-        open_world.works.gate.accept_closing(signed.note, EnvelopeList(()).encode(), ())
-
-    assert refused.type is StateError
 
 
 @pytest.mark.proves("T37")
@@ -147,12 +125,6 @@ def test_a_closing_started_by_two_workers_gives_one_row(open_world: World) -> No
 def _state(world: World, envelope_id: object) -> EnvelopeState:
     with world.works.open() as work:
         return work.session.get_one(Envelope, envelope_id).state
-
-
-def _envelopes(world: World) -> list[Envelope]:
-
-    with world.works.open() as work:
-        return list(work.session.exec(select(Envelope)))
 
 
 def _list(world: World) -> EnvelopeList:

@@ -269,7 +269,7 @@ def test_a_bit_that_flips_on_the_way_is_refused_with_the_documents_name(shared_w
 
 
 @pytest.mark.proves("T36")
-def test_attack_t36_a_sealed_envelope_is_not_sealed_again(shared_world: World) -> None:
+def test_attack_T36_a_sealed_envelope_is_not_sealed_again(shared_world: World) -> None:
     documents = {"bid.tvse": MAGIC + bytes(5000)}
 
     request = depositing.request(shared_world, announce(documents))
@@ -282,7 +282,7 @@ def test_attack_t36_a_sealed_envelope_is_not_sealed_again(shared_world: World) -
 
 @pytest.mark.proves("T45", "DEP-07")
 @pytest.mark.parametrize("how", ["byte", "order", "secret", "name", "fewer"])
-def test_attack_t45_an_id_takes_no_other_content(shared_world: World, how: str) -> None:
+def test_attack_T45_an_id_takes_no_other_content(shared_world: World, how: str) -> None:
     first = depositing.request(shared_world)
     given = depositing.send(shared_world, first)
     documents = dict(DOCUMENTS)
@@ -305,7 +305,7 @@ def test_attack_t45_an_id_takes_no_other_content(shared_world: World, how: str) 
 
 
 @pytest.mark.proves("T26", "T47", "T49", "LOG-02")
-def test_attack_t26_an_id_that_cannot_be_used_is_refused_alike_whoever_holds_it(open_world: World) -> None:
+def test_attack_T26_an_id_that_cannot_be_used_is_refused_alike_whoever_holds_it(open_world: World) -> None:
     mine = depositing.request(open_world)
     depositing.send(open_world, mine)
     withdrawn = depositing.request(open_world)

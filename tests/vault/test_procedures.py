@@ -20,7 +20,7 @@ from tests.vault.convening import STRANGER, events, policy_of, refusals, rehears
 from tests.world.custodian import Custodian
 from tests.world.world import BUYER, PLATFORM, World
 from vault import procedures
-from vault.errors import NotFound, NoticeDiffers, NotReady
+from vault.errors import NotFound, NotReady
 from vault.lifecycle import BoxState, ProcedureState
 from vault.models import PolicyRow
 from vault.procedures import Caller, reading
@@ -70,16 +70,8 @@ def test_a_rehearsal_in_anothers_name_is_refused(drafted: World) -> None:
         rehearse(drafted, bruno, said, signer=alice)
 
 
-@pytest.mark.proves("T12")
-def test_a_rehearsal_of_another_policy_is_refused(drafted: World) -> None:
-    alice = drafted.custodians[0]
-
-    with pytest.raises(PolicyError):
-        rehearse(drafted, alice, replace(rehearsal_of(drafted, alice), policy_hash=bytes(32)))
-
-
 @pytest.mark.proves("T60")
-def test_attack_t60_a_rehearsal_of_a_bids_slot_is_refused(drafted: World) -> None:
+def test_attack_T60_a_rehearsal_of_a_bids_slot_is_refused(drafted: World) -> None:
     alice, policy = drafted.custodians[0], policy_of(drafted)
     sealer = EnvelopeSealer(policy, 1, uuid4().bytes, kind=EnvelopeKind.BID, bidder="b", deposit_secret=bytes(32))
     bid = read_head(bytes_reader(seal_whole(sealer, [("prix.txt", b"42\n")]))).header
@@ -204,16 +196,6 @@ def test_a_single_custodian_is_allowed_with_a_warning(world: World) -> None:
 @pytest.mark.proves("KEY-09")
 def test_three_of_five_carry_no_warning(published: World) -> None:
     assert reading.show(published.works, BUYER, published.procedure).warnings == ()
-
-
-@pytest.mark.proves("T57", "T53")
-def test_attack_t57_a_notice_with_another_hash_is_shown_as_fraud(published: World) -> None:
-    alice = published.caller(published.custodians[0])
-
-    with pytest.raises(NoticeDiffers):
-        procedures.confirm(published.works, alice, published.procedure, printed=bytes(32))
-
-    assert refusals(published)[-1].data == b"notice-differs"
 
 
 def test_the_page_names_who_has_not_confirmed(world: World) -> None:
