@@ -26,6 +26,7 @@ from crypto.encoding import from_millis, sha256
 from crypto.wraps import WrapKind
 from vault import attempts, envelopes, receiving
 from vault.attempts import Begun
+from vault.errors import ObjectMissing
 from vault.hidden import NotThisRow
 from vault.lifecycle import EnvelopeState, ProcedureState
 from vault.models import Attempt, AttemptState, Envelope, OpeningRow, OpeningState, Procedure
@@ -71,8 +72,8 @@ def received(works: Works) -> int:
             for procedure in owners.get((row.platform, row.bucket), ()):
                 try:
                     envelopes.read(works, row, procedure=procedure)
-                except NotThisRow:
-                    continue
+                except (NotThisRow, ObjectMissing):
+                    continue  # ObjectMissing: a procedure whose key is lost stops nobody else's
                 waiting[procedure].append(row.id)
                 break
     left = 0
@@ -110,6 +111,8 @@ def destroy_wraps(works: Works, sightings: Sightings) -> int:
     for name in ripe:
         works.key_store.delete(name)
         del sightings.since[name]
+    if ripe:
+        works.key_store.durable()  # else a power cut brings them back
     return len(ripe)
 
 
@@ -152,6 +155,6 @@ def _begun(works: Works, row: Attempt, procedures: Iterable[UUID]) -> Begun | No
     for procedure in procedures:
         try:
             return Begun(row.id, attempts.read(works, row, procedure=procedure))
-        except NotThisRow:
+        except (NotThisRow, ObjectMissing):
             continue
     return None

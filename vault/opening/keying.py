@@ -172,6 +172,7 @@ def has_file_key(works: Works, kept: Kept) -> bool:
 def forget_key(works: Works, row: OpeningRow) -> None:
     """Delete the opening key's seed, again where a killed worker did not (protocol 4.8)."""
     works.key_store.delete(key_name(WrapKind.OPENING_SEED, seed_id(due.opening_of(row).opening_key).bytes))
+    works.key_store.durable()  # else a power cut brings it back, and once minuted nobody looks for it
 
 
 def freeze(works: Works, platform: str, opening_id: bytes) -> None:
