@@ -3,7 +3,6 @@
 
 from typing import ClassVar
 
-
 REFUSED = 3  # exit status of a serving process that may not start; its last line says why
 
 

@@ -11,12 +11,13 @@ from __future__ import annotations
 import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from vault.store.names import CHECKS
 from vault.store.s3 import S3Access, connect
@@ -32,7 +33,6 @@ FORBIDDEN = {401, 403}
 BODY = b"check"
 OK = 200
 TOLERANCE = timedelta(seconds=1)
-LEFT_BEHIND = timedelta(minutes=10)  # younger things may belong to a run that is going on
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,7 @@ class Manner:
         short: lock of what is deleted when it has ended.
         brief: lock of what must outlast it by a legal hold.
         patience: how long after its lock a version may still refuse to go.
+        left_behind: age from which what lies there is no running check's.
         parts, part_size, small: of the figures.
         is_whole: whether checks may wait; at start they do not.
     """
@@ -84,6 +85,7 @@ class Manner:
     short: timedelta = timedelta(seconds=60)
     brief: timedelta = timedelta(seconds=10)
     patience: timedelta = timedelta(seconds=5)
+    left_behind: timedelta = timedelta(minutes=10)
     parts: int = 8
     part_size: int = 8 * 1024 * 1024
     small: int = 100
@@ -215,7 +217,10 @@ class Run:
 
     def tidy(self) -> None:
         """Delete what earlier runs left and no lock holds any more; a store that refuses keeps it."""
-        old = datetime.now(UTC) - LEFT_BEHIND
+        with suppress(ClientError, BotoCoreError):
+            self._tidy(datetime.now(UTC) - self.manner.left_behind)
+
+    def _tidy(self, old: datetime) -> None:
         for page in self.client.get_paginator("list_object_versions").paginate(Bucket=self.bucket, Prefix=CHECKS):
             for line in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
                 if line["LastModified"] < old:

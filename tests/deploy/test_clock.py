@@ -31,7 +31,6 @@ def world(one_world: World) -> Iterator[World]:
     one_world.time.a.silent = one_world.time.b.silent = False
 
 
-@pytest.mark.proves("T7", "TIME-08")
 @pytest.mark.parametrize(
     ("ahead", "says"),
     [

@@ -21,7 +21,6 @@ from vault.store.compaction import COMMAND, SOCKET, SupervisorCompaction, socket
 from vault.store.s3_keys import S3KeyStore
 
 
-@pytest.mark.proves("KEY-08")
 def test_a_destroyed_key_lies_in_no_file_any_more_and_the_others_stay(data: Path) -> None:
     with EmbeddedStack(data) as stack:
         addresses = stack.addresses(

@@ -8,11 +8,12 @@ from datetime import timedelta
 import pytest
 
 from deploy.conformance import CHECKS, TRIED_AT_START, Manner, Outcome, Run, Store, Weight, check, require_conformance
+from deploy.conformance.run import Version
 from deploy.embedded import Addresses
 from deploy.errors import StoreUnfit
 from tests.contracts.conftest import access
-from tests.deploy.lies import LIES
-from tests.deploy.lying_store import Lie, honest, lying
+from tests.deploy.lies import LIES, instead
+from tests.deploy.lying_store import Lie, Reply, honest, lying
 from vault.store.s3 import S3Access
 
 SMALL = Manner(
@@ -72,7 +73,6 @@ def honest_proxy(addresses: Addresses) -> Iterator[str]:
         yield endpoint
 
 
-@pytest.mark.proves("CONF-12")
 def test_the_embedded_store_keeps_every_promise(store: Store) -> None:
     findings = list(check(Run(store, SMALL)))
 
@@ -155,3 +155,38 @@ def test_versions_that_a_check_could_suspend_are_put_back(addresses: Addresses, 
     list(check(run, only={3}))
 
     assert run.client.get_bucket_versioning(Bucket=addresses.object_bucket)["Status"] == "Enabled"
+
+
+class TestTidying:
+    def leave(self, store: Store) -> Version:
+        """Something of a run that no lock holds."""
+        run = Run(store, SMALL)
+        run.client.delete_object(Bucket=run.bucket, Key=f"{run.prefix}left")
+        (left,) = run.client.list_object_versions(Bucket=run.bucket, Prefix=run.prefix)["DeleteMarkers"]
+        return Version(left["Key"], left["VersionId"], left["LastModified"])
+
+    def is_there(self, store: Store, left: Version) -> bool:
+        run = Run(store, SMALL)
+        listed = run.client.list_object_versions(Bucket=run.bucket, Prefix=left.key)
+        return bool(listed.get("DeleteMarkers"))
+
+    def test_what_may_belong_to_another_run_stays(self, store: Store) -> None:
+        left = self.leave(store)
+
+        Run(store, SMALL).tidy()
+
+        assert self.is_there(store, left)
+
+    def test_what_is_old_and_free_goes(self, store: Store) -> None:
+        left = self.leave(store)
+
+        Run(store, replace(SMALL, left_behind=timedelta(0))).tidy()
+
+        assert not self.is_there(store, left)
+
+    def test_a_store_that_does_not_list_is_no_obstacle(
+        self, addresses: Addresses, through: Callable[[str], Store]
+    ) -> None:
+        refused = instead(lambda asked: "versions" in asked.query, Reply(403))
+        with lying(addresses.s3_endpoint, refused) as endpoint:
+            Run(through(endpoint), SMALL).tidy()

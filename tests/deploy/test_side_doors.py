@@ -22,8 +22,6 @@ from tests.deploy.burglary import ATTACKS, CLOSED, LEFT_OPEN, SHUT_ANYWAY, Attac
 from tests.deploy.premises import OpenStore, Premises, burgled, hardened, start_open
 from tests.deploy.test_embedded import children_of
 
-pytestmark = pytest.mark.proves("CONF-12")
-
 each_attack = pytest.mark.parametrize(("attack", "gain"), ATTACKS.values(), ids=list(ATTACKS))
 each_shut = pytest.mark.parametrize("attack", SHUT_ANYWAY.values(), ids=list(SHUT_ANYWAY))
 

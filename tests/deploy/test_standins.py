@@ -90,7 +90,6 @@ def test_one_database_role_for_vault_and_gate_is_refused(real: Given) -> None:
     assert "vault:a" not in str(refusal.value)
 
 
-@pytest.mark.proves("T7")
 def test_a_clock_that_can_be_shifted_is_refused(world: World) -> None:
     with pytest.raises(CannotStart, match="clock that can be shifted"):
         compose(world.works.settings, clock=SandboxClock())

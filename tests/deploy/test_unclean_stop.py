@@ -65,7 +65,7 @@ def cut(path: Path) -> None:
     os.truncate(path, path.stat().st_size - 5)
 
 
-@pytest.mark.proves("T41")
+@pytest.mark.proves("T41", "OPS-03")
 @pytest.mark.parametrize("tear", [cut, Path.unlink], ids=["the index is cut", "the index is not there"])
 def test_a_torn_volume_is_mended_before_anybody_reads(
     data: Path, stored: StoredObject, tear: Callable[[Path], None]
@@ -87,6 +87,7 @@ def test_a_volume_beyond_mending_stops_the_start_and_is_named(data: Path) -> Non
         pytest.fail("it started")
 
 
+@pytest.mark.proves("T41", "OPS-03")
 def test_a_store_that_was_killed_is_told_and_loses_nothing(data: Path, stored: StoredObject) -> None:
     with running(data) as store:
         (weed,) = (one for one in children_of(data) if one.name() == "weed")
