@@ -17,12 +17,11 @@ from crypto.policy import Part
 from crypto.statement import Kind, parse_note
 from tests.world.custodian import Custodian
 from tests.world.world import ACME, BUYER, PLATFORM, ZENITH, World
-from vault import envelopes, journal
+from vault import journal
 from vault.errors import NotFound, StoreUnavailable
 from vault.lifecycle import BoxState, EnvelopeState
 from vault.models import Envelope, JournalRow, OpeningRow
 from vault.opening import contributing, due, showing
-from vault.store.names import object_name
 
 
 @pytest.fixture
