@@ -202,16 +202,16 @@ def test_a_procedure_whose_keys_are_lost_is_named_and_the_others_go_on(restored:
     other = restored.world.publish(restored.world.draft(k=1, n=2))
     sequencer.publish(restored.world.works)
     for kind in ("1", "3"):
-        del restored.world.key_store.keys[f"{kind}/{other.hex}"]
+        del restored.world.key_store.keys[f"{kind}/{first.hex}"]
     restored.world.works = restored.world.start()
 
     found = restored.recover()
 
     assert {(loss.kind, loss.procedure) for loss in found.lost} == {
-        (Lost.PROCEDURE_KEY, other),
-        (Lost.GATE_SEED, other),
+        (Lost.PROCEDURE_KEY, first),
+        (Lost.GATE_SEED, first),
     }
-    restored.world.procedure = first
+    assert restored.world.procedure == other
     restored.world.time.line.is_cut = True
     restored.world.deposit(ZENITH)
     restored.world.time.line.is_cut = False
