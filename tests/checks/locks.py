@@ -63,7 +63,7 @@ def _promised(stored: Stored, kept: Kept, record: DepositRecord) -> datetime | N
     policy = next((one for one in stored.policies(kept.facts.procedure) if one.hash == record.policy_hash), None)
     if policy is None:
         return None
-    tried = [one.facts.t_first for one in stored.attempts if one.facts.object_id == kept.facts.object_id]
+    tried = [one.facts.t_first for one in stored.by_object.get(kept.facts.object_id, ())]
     begun = from_millis(min(tried)) if tried else record.first_byte_at
     return envelope_lock(policy.box(record.box).deadline, begun)
 

@@ -69,6 +69,10 @@ def _opening(stored: Stored, row: OpeningRow) -> Iterator[Finding]:
         release = released.get(row.id)
         if release is None or release.note != row.release:
             yield Finding("release-the-gate-knows-otherwise", where)
+    yield from _ended(row, where)
+
+
+def _ended(row: OpeningRow, where: str) -> Iterator[Finding]:
     if row.state is OpeningState.ABANDONED:
         return  # also after it was keyed: a further attempt restores lost keys (protocol 4.8)
     if (row.keyed is not None) != (row.state in {OpeningState.KEYED, OpeningState.MINUTED}):

@@ -113,17 +113,9 @@ def _state_at(stored: Stored, kept: Kept, ruling: Ruling) -> BoxState:
     """Whether the box's closing precedes the ruling's entry in the journal."""
     box = stored.box_of(kept)
     closing = box and stored.main_closing(box)
-    closed = next(
-        (
-            one.seq
-            for one in stored.told
-            if closing and one.event and (one.event.kind, one.event.subject) == (EventKind.BOX_CLOSED, closing.id)
-        ),
-        None,
-    )
-    ruled = [
-        one.seq for one in stored.told if one.event == ruling.event and one.facts and one.facts.salt == ruling.salt
-    ]
+    closed = stored.by_fact.get((EventKind.BOX_CLOSED, closing.id), ()) if closing else ()
+    told = stored.by_fact.get((ruling.event.kind, ruling.event.subject), ())
+    ruled = [one.seq for one in told if one.event == ruling.event and one.facts and one.facts.salt == ruling.salt]
     if not ruled:
         raise CryptoError("its entry is not in the journal")
-    return BoxState.CLOSING if closed is not None and closed < ruled[0] else BoxState.OPEN
+    return BoxState.CLOSING if closed and closed[0].seq < ruled[0] else BoxState.OPEN

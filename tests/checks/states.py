@@ -56,6 +56,7 @@ def check(stored: Stored) -> Iterator[Finding]:
     for box in stored.boxes.values():
         yield from _box(stored, box)
         yield from _ledgers(stored, box)
+        yield from _superseded(stored, box)
     for row in stored.closings.values():
         yield from _closing(stored, row)
     yield from _gate(stored)
@@ -139,9 +140,7 @@ def _ruled_before(stored: Stored, kept: Kept, closed: int) -> bool:
 
 def _seq(stored: Stored, kind: EventKind, subject: bytes) -> int:
     """The row of the entry that tells something, 0 where none does."""
-    return next(
-        (one.seq for one in stored.told if one.event and (one.event.kind, one.event.subject) == (kind, subject)), 0
-    )
+    return next((one.seq for one in stored.by_fact.get((kind, subject), ())), 0)
 
 
 def _admitted(stored: Stored, row: ClosingRow) -> list[UUID]:
@@ -182,7 +181,6 @@ def _envelope(stored: Stored, kept: Kept) -> Iterator[Finding]:
     if is_listed and kept.row.closing_id not in stored.closings:
         yield Finding("listed-by-no-closing", where)
     yield from _clear_columns(stored, kept)
-    yield from _superseded(stored, kept)
 
 
 def _clear_columns(stored: Stored, kept: Kept) -> Iterator[Finding]:
@@ -197,16 +195,13 @@ def _clear_columns(stored: Stored, kept: Kept) -> Iterator[Finding]:
         yield Finding(word, str(kept.id))
 
 
-def _superseded(stored: Stored, kept: Kept) -> Iterator[Finding]:
-    box = stored.box_of(kept)
-    closing = None if box is None else stored.main_closing(box)
-    if box is None or closing is None:
-        if kept.state is EnvelopeState.SUPERSEDED:
-            yield Finding("superseded-before-the-closing", str(kept.id))
-        return
-    replaced = {one.envelope_id for one in superseded(_held_before(stored, box, closing))}
-    if (kept.id in replaced) != (kept.state is EnvelopeState.SUPERSEDED):
-        yield Finding("superseded-by-nothing" if kept.id not in replaced else "not-superseded", str(kept.id))
+def _superseded(stored: Stored, box: BoxRow) -> Iterator[Finding]:
+    closing = stored.main_closing(box)
+    held = [] if closing is None else _held_before(stored, box, closing)
+    replaced = {one.envelope_id for one in superseded(held)}
+    for kept in stored.of_box(box):
+        if (kept.id in replaced) != (kept.state is EnvelopeState.SUPERSEDED):
+            yield Finding("not-superseded" if kept.id in replaced else "superseded-by-nothing", str(kept.id))
 
 
 def _ledgers(stored: Stored, box: BoxRow) -> Iterator[Finding]:

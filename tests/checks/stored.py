@@ -12,6 +12,7 @@ Left to others: what must hold (the other modules of this folder).
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import sha256
 from typing import TypeVar
 from uuid import UUID
@@ -20,7 +21,7 @@ from sqlmodel import Session, SQLModel, select
 
 from crypto.encoding import label
 from crypto.errors import CryptoError
-from crypto.events import Event
+from crypto.events import Event, EventKind
 from crypto.policy import Policy
 from crypto.wraps import WrapKind
 from vault import attempts, envelopes, journal
@@ -122,24 +123,51 @@ class Stored:
     keys: frozenset[str]
     findings: list[Finding] = field(default_factory=list)
 
+    @cached_property
+    def by_fact(self) -> Mapping[tuple[EventKind, bytes], Sequence[Told]]:
+        """The journal's entries by what they tell of what."""
+        found: dict[tuple[EventKind, bytes], list[Told]] = {}
+        for one in self.told:
+            if one.event is not None:
+                found.setdefault((one.event.kind, one.event.subject), []).append(one)
+        return found
+
+    @cached_property
+    def by_object(self) -> Mapping[UUID, Sequence[Tried]]:
+        """The attempts by the object that they were given."""
+        found: dict[UUID, list[Tried]] = {}
+        for one in self.attempts:
+            found.setdefault(one.facts.object_id, []).append(one)
+        return found
+
+    @cached_property
+    def by_box(self) -> Mapping[tuple[UUID, int], Sequence[Kept]]:
+        """The envelopes by their box, in the order of their first events."""
+        found: dict[tuple[UUID, int], list[Kept]] = {}
+        for one in sorted(self.envelopes.values(), key=lambda one: one.facts.first_event):
+            found.setdefault((one.facts.procedure, one.facts.box), []).append(one)
+        return found
+
+    @cached_property
+    def _policies(self) -> dict[UUID, list[Policy]]:
+        return {}
+
     def policies(self, procedure: UUID) -> list[Policy]:
         """The procedure's policies that are or were in force, by epoch."""
-        rows = [one for one in self.policy_rows if one.procedure_id == procedure and one.state in IN_FORCE]
-        return [Policy.decode(row.payload) for row in sorted(rows, key=lambda one: one.epoch)]
+        if procedure not in self._policies:
+            rows = [one for one in self.policy_rows if one.procedure_id == procedure and one.state in IN_FORCE]
+            by_epoch = sorted(rows, key=lambda one: one.epoch)
+            self._policies[procedure] = [Policy.decode(row.payload) for row in by_epoch]
+        return self._policies[procedure]
 
     def box_of(self, kept: Kept) -> BoxRow | None:
         """The row of an envelope's box."""
         wanted = (kept.facts.procedure, kept.facts.box)
         return next((row for row in self.boxes.values() if (row.procedure_id, row.number) == wanted), None)
 
-    def of_box(self, box: BoxRow) -> list[Kept]:
+    def of_box(self, box: BoxRow) -> Sequence[Kept]:
         """A box's envelopes in the order of their first events."""
-        found = [
-            one
-            for one in self.envelopes.values()
-            if (one.facts.procedure, one.facts.box) == (box.procedure_id, box.number)
-        ]
-        return sorted(found, key=lambda one: one.facts.first_event)
+        return self.by_box.get((box.procedure_id, box.number), ())
 
     def main_closing(self, box: BoxRow) -> ClosingRow | None:
         """The box's main closing."""
