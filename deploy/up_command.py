@@ -114,6 +114,8 @@ def _tell(vault: RunningVault) -> None:
     console.print(f"Data directory: {vault.directory.root}", highlight=False)
     if vault.is_development:
         console.print("[yellow]For development: sealed at level 0, no promise of secrecy.[/]", highlight=False)
+    elif vault.outside.s3_endpoint is None:
+        console.print("[yellow]The embedded store binds everybody but the owner of this machine.[/]", highlight=False)
     if os.geteuid() == 0 and vault.outside.database is None:
         console.print("PostgreSQL runs as a system user of its own, which stays on this machine.", highlight=False)
     console.print("Ctrl-C stops it and everything it started.")

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ from deploy.authorities import AuthorityAddresses, write_seal, write_trust
 from deploy.embedded import Addresses, S3Credentials
 from tests.deploy.conftest import ROOT
 from tests.deploy.test_embedded import children_of
+from vault.store.compaction import SOCKET
 
 ENTRY = "from deploy.command import main; main()"
 PATIENCE = 90.0
@@ -89,6 +91,7 @@ def test_it_serves_stops_whole_and_serves_at_the_same_address_again(up: Up) -> N
     url = up.url()
     assert httpx2.get(f"{url}/livez", trust_env=False).status_code == 200
     assert url.startswith("http://127.0.0.1:")
+    assert stat.S_IMODE((up.data / SOCKET).stat().st_mode) == 0o600
 
     said = up.stop()
 

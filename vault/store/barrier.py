@@ -12,6 +12,7 @@ import os
 import shutil
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -69,19 +70,26 @@ class Room:
         self._lock = threading.Lock()
         self._looked_at = -LOOK_EVERY
         self._held = 0
-        self._promised: list[tuple[float, int]] = []
+        self._promised: deque[tuple[float, int]] = deque()
+        self._total = 0  # of what is promised
 
     def take(self, size: int) -> None:
         """Promise room for `size` bytes, or raise StoreFull."""
         with self._lock:
             now = self._timer()
-            if now - self._looked_at >= LOOK_EVERY:
-                self._held = sum(path.stat().st_size for path in self._directory.rglob("*.dat"))
-                self._looked_at = now
-                self._promised = [one for one in self._promised if now - one[0] < PROMISE_LIFE]
-            if self._held + sum(promised for _, promised in self._promised) + size > self._quota:
+            self._look(now)
+            if self._held + self._total + size > self._quota:
                 raise StoreFull("the store's quota has no room for this; its operator may raise store_quota")
             self._promised.append((now, size))
+            self._total += size
+
+    def _look(self, now: float) -> None:
+        """Forget old promises, and look at the files now and then. Called with the lock held."""
+        while self._promised and now - self._promised[0][0] >= PROMISE_LIFE:
+            self._total -= self._promised.popleft()[1]
+        if now - self._looked_at >= LOOK_EVERY:
+            self._held = sum(path.stat().st_size for path in self._directory.rglob("*.dat"))
+            self._looked_at = now
 
 
 class DiskBarrier:
