@@ -33,6 +33,14 @@ def _syncfs(descriptor: int) -> None:
         raise OSError(number, os.strerror(number))
 
 
+def _size(path: Path) -> int:
+    """Bytes of a file, none when the store has just put another in its place."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
 class Barrier(Protocol):
     """What stands between a store's acknowledgement and a database commit."""
 
@@ -88,7 +96,7 @@ class Room:
         while self._promised and now - self._promised[0][0] >= PROMISE_LIFE:
             self._total -= self._promised.popleft()[1]
         if now - self._looked_at >= LOOK_EVERY:
-            self._held = sum(path.stat().st_size for path in self._directory.rglob("*.dat"))
+            self._held = sum(map(_size, self._directory.rglob("*.dat")))
             self._looked_at = now
 
 
