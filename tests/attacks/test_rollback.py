@@ -12,11 +12,12 @@ import pytest
 from sqlmodel import select
 
 from crypto.checkpoint import read_checkpoint
-from crypto.errors import StateError
+from crypto.errors import QuorumError, StateError
 from crypto.events import EventKind, leaf_data
 from crypto.merkle import root_from_tiles
 from deploy.embedded import Addresses
 from tests.checks import check_everything
+from tests.vault.gating import notes, release
 from tests.vault.recovering import ORDER, Stage, Story, price_of
 from vault import journal, sequencer
 from vault.errors import RolledBack
@@ -183,6 +184,19 @@ def test_attack_T64_no_head_that_was_signed_before_is_contradicted_afterwards(st
     assert all(root_from_tiles(sequencer.stored_tiles(story.world.works), one.size) == one.root for one in signed)
     for bidder, note in story.notes.items():
         assert _proves(story, note), bidder
+
+
+@pytest.mark.proves("OPS-04", "KEY-05")
+def test_attack_T64_after_a_recovery_too_few_custodians_still_open_nothing(story: Story) -> None:
+    story.be_at(Stage.OFFERED, database=Stage.DEPOSITED, keys=Stage.OFFERED)
+    assert story.recover().lost == []
+
+    story.world.contribute(story.opening_id, story.world.custodians[0])
+
+    assert not keying.key(story.world.works, story.opening_id)
+    with pytest.raises(QuorumError):
+        release(story.world, story.opening_id, notes(story.world, story.opening_id, by=1))
+    assert story.opened() == {}
 
 
 def _write_an_entry(story: Story) -> None:

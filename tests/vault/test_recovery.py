@@ -4,7 +4,7 @@
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -13,6 +13,7 @@ from crypto.deposit import Receipt
 from crypto.statement import Kind, parse_note
 from deploy.embedded import Addresses
 from tests.checks import check_everything
+from tests.faults.trap import Fault, Killed, Point, Trap, Where, set_trap
 from tests.world.backup import Backup, KeyBackup
 from tests.world.world import ACME, ZENITH, Deposited, World
 from vault import sequencer, sweep
@@ -171,6 +172,22 @@ def test_a_receipt_whose_object_was_never_stored_registers_nothing(restored: Res
     assert restored.state(one) is None
 
 
+@pytest.mark.proves("T64", "T41")
+def test_of_several_tries_under_one_id_the_receipt_names_the_one_that_was_acknowledged(restored: Restored) -> None:
+    one = uuid4()
+    for _ in range(3):
+        trap = Trap(Point(Where.DATABASE, "INSERT INTO envelope"), Fault.KILLED_BEFORE)
+        with set_trap(restored.world, trap), pytest.raises(Killed):
+            restored.world.deposit(ACME, envelope_id=one)
+    restored.take(restored.world.deposit(ACME, envelope_id=one))
+    restored.go_back()
+
+    found = restored.recover(restored.given[one])
+
+    assert (found.done, found.lost) == ({Done.REGISTERED: 1}, [])
+    check_everything(restored.world.works)
+
+
 @pytest.mark.proves("T64", "T50")
 def test_another_object_with_the_same_id_is_not_taken_for_it(restored: Restored) -> None:
     one = restored.take(restored.world.deposit(ACME))
@@ -216,6 +233,28 @@ def test_a_procedure_whose_keys_are_lost_is_named_and_the_others_go_on(restored:
     restored.world.deposit(ZENITH)
     restored.world.time.line.is_cut = False
     assert sweep.received(restored.world.works) == 0
+
+
+@pytest.mark.proves("T64", "OPS-04")
+def test_a_database_of_which_there_is_no_backup_at_all_is_filled_from_the_copies(
+    world: World, fresh_addresses: Addresses
+) -> None:
+    restored = Restored(world, fresh_addresses)
+    restored.backup = Backup.of(fresh_addresses)  # made, migrated, and empty
+    world.publish(world.draft(k=1, n=2))
+    one = restored.take(world.deposit(ACME))
+    sequencer.publish(world.works)
+    restored.go_back()
+
+    found = restored.recover()
+
+    assert found.lost == []
+    assert world.deposit(ACME, envelope_id=one).acknowledgement.note == restored.given[one]
+    world.after_settle()
+    world.close_box()
+    world.open_boxes(1, by=1)
+    assert set(world.opened()) == {one}
+    check_everything(world.works)
 
 
 @pytest.mark.parametrize("kills", [1, 2, 3])

@@ -13,7 +13,7 @@ Rules
 Left to others: which objects have no row (vault.recovery.objects), who may show what (api.deposit).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
@@ -34,7 +34,7 @@ from vault.errors import AuthorityUnavailable, NotFound, NotReady
 from vault.lifecycle import BoxState, EnvelopeState, state_after
 from vault.models import ClosingRow, JournalRow, PolicyRow, Procedure
 from vault.recovery.findings import Done, Findings, Loss, Lost
-from vault.recovery.objects import LooseObject, find_loose
+from vault.recovery.objects import Loose, find_loose
 from vault.rows import EnvelopeFacts, Stamp
 from vault.store.names import object_name
 from vault.work import Work, Works
@@ -112,7 +112,7 @@ def read_claims(works: Works, shown: Iterable[Shown], found: Findings) -> list[C
     return sorted(claims, key=lambda claim: (claim.at, KINDS.index(claim.statement.kind)))
 
 
-def settle(works: Works, claim: Claim, *, loose: Mapping[UUID, LooseObject] | None = None) -> Done | None:
+def settle(works: Works, claim: Claim, *, loose: Loose | None = None) -> Done | None:
     """Make true again what a statement says; tells what that took, None where it was true already.
 
     Args:
@@ -197,15 +197,13 @@ def _addressed(work: Work, claim: Claim) -> Addressed:
     return envelopes.address_number(work, procedure.platform, procedure.id, number=record.box)
 
 
-def _facts_of(
-    works: Works, record: DepositRecord, *, box: Addressed, loose: Mapping[UUID, LooseObject] | None
-) -> EnvelopeFacts | None:
+def _facts_of(works: Works, record: DepositRecord, *, box: Addressed, loose: Loose | None) -> EnvelopeFacts | None:
     """The facts of the object that holds exactly the sealed envelope of a record (rule 2)."""
     envelope_id = UUID(bytes=record.envelope_id)
     if loose is None:
         objects = find_loose(works, box, envelope_id)
     else:
-        objects = [loose[envelope_id].object_id] if envelope_id in loose else []
+        objects = [one.object_id for one in loose.get(envelope_id, ())]
     for object_id in objects:
         for version in works.store.list_versions(object_name(object_id.bytes)):
             facts = EnvelopeFacts(

@@ -10,7 +10,9 @@ Rules
 Left to others: registering it (vault.recovery.claims).
 """
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -49,7 +51,10 @@ class LooseObject:
     length: int
 
 
-def look(works: Works, found: Findings, *, progress: Progress) -> dict[UUID, LooseObject]:
+Loose = Mapping[UUID, list[LooseObject]]  # by envelope: a deposit that was repeated may have left several
+
+
+def look(works: Works, found: Findings, *, progress: Progress) -> Loose:
     """Compare store and rows; gives what no row names, by envelope, and names what is gone or unreadable."""
     with works.open() as work:
         procedures = _readable(works, work)
@@ -63,7 +68,7 @@ def look(works: Works, found: Findings, *, progress: Progress) -> dict[UUID, Loo
     for object_id, (kept, procedure) in claimed.items():
         if object_id not in there:
             found.name(Loss(Lost.OBJECT, str(kept.id), procedure=procedure.id, box=kept.facts.box))
-    loose: dict[UUID, LooseObject] = {}
+    loose: dict[UUID, list[LooseObject]] = defaultdict(list)
     unknown = [one for object_id, one in there.items() if object_id not in claimed and object_id not in explained]
     for place, version in enumerate(unknown):
         progress("objects", place, len(unknown))
@@ -71,21 +76,24 @@ def look(works: Works, found: Findings, *, progress: Progress) -> dict[UUID, Loo
         if read is None:
             found.name(Loss(Lost.UNREADABLE, _object_id(version).hex))
         else:
-            loose[read.envelope_id] = read
+            loose[read.envelope_id].append(read)
     return loose
 
 
-def name(works: Works, found: Findings, loose: dict[UUID, LooseObject]) -> None:
+def name(works: Works, found: Findings, loose: Loose) -> None:
     """Name what nobody has claimed, and note it, so that a receipt shown later finds it (rule 3)."""
-    for envelope_id, one in loose.items():
-        with works.open() as work:
-            if envelopes.find(works, work, envelope_id, procedure=one.procedure.id) is not None:
-                continue
-            found.name(Loss(Lost.UNCLAIMED, str(envelope_id), procedure=one.procedure.id, box=one.box))
-            try:
-                box = envelopes.address_number(work, one.procedure.platform, one.procedure.id, number=one.box)
-            except NotFound:
-                continue
+    for envelope_id, objects in loose.items():
+        for one in objects:
+            _name(works, found, envelope_id, one)
+
+
+def _name(works: Works, found: Findings, envelope_id: UUID, one: LooseObject) -> None:
+    with works.open() as work:
+        if envelopes.find(works, work, envelope_id, procedure=one.procedure.id) is not None:
+            return
+        found.name(Loss(Lost.UNCLAIMED, str(envelope_id), procedure=one.procedure.id, box=one.box))
+        with suppress(NotFound):
+            box = envelopes.address_number(work, one.procedure.platform, one.procedure.id, number=one.box)
             if one.object_id not in _attempted(works, work, box, envelope_id):
                 attempts.note(works, work, box, target=_target(one))
 
