@@ -12,8 +12,9 @@ import sys
 import uvicorn
 from fastapi import FastAPI
 
+from crypto.stream import SWITCH_INTERVAL
+
 LOOPBACK = "127.0.0.1"
-SWITCH_INTERVAL = 0.0005  # seconds
 KEEP_ALIVE = 75  # seconds; a platform's next deposit saves a handshake
 GOODBYE = 30  # seconds that running requests have when the server stops
 

@@ -13,7 +13,6 @@ from hashlib import sha256
 from statistics import median
 from uuid import uuid4
 
-from api.server import SWITCH_INTERVAL
 from bench.measures import Measure, alone
 from bench.sealing import BIDDER, BLOCK, cores
 from bench.stage import Stage
@@ -21,7 +20,7 @@ from crypto.header import Core, EnvelopeKind, Secrets, build_header
 from crypto.sealing import BodySealer, EnvelopeReader, object_context
 from crypto.shares import zero
 from crypto.slots import file_key
-from crypto.stream import CobEncryptor, CobRange, PassingDigest
+from crypto.stream import SWITCH_INTERVAL, CobEncryptor, CobRange, PassingDigest
 
 GOALS = {2: 0.4, 4: 0.6}  # by cores
 PATH = "bench.bin"

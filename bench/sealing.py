@@ -12,12 +12,12 @@ from statistics import median
 from typing import Self
 from uuid import uuid4
 
-from api.server import SWITCH_INTERVAL
 from bench.measures import Measure, alone
 from bench.stage import LOT, Stage
 from crypto.header import EnvelopeKind
 from crypto.policy import Part
 from crypto.sealing import EnvelopeSealer
+from crypto.stream import SWITCH_INTERVAL
 from vault.deposit import pipeline
 from vault.deposit.announcement import AnnouncedDocument, DepositRequest, Piece
 from vault.store import StoredObject

@@ -75,10 +75,10 @@ def measure(stage: Stage, *, deposits: int, turns: int) -> list[Measure]:
     source = write_document(stage.home / "small.bin", SIZE)
     each = max(deposits // (CLIENTS * turns), 1)
     plain = take_turns(
-        partial(_deposit, stage, source, stage.vault.url), partial(_stamp, stage), each=each, turns=turns
+        partial(deposit_some, stage, source, stage.vault.url), partial(_stamp, stage), each=each, turns=turns
     )
     with fast_api(stage) as url, _Bare(stage) as bare:
-        fast = take_turns(partial(_deposit, stage, source, url), bare.act, each=each, turns=turns)
+        fast = take_turns(partial(deposit_some, stage, source, url), bare.act, each=each, turns=turns)
     name = f"deposits of 10 KB, {CLIENTS} clients"
     quick = f"{name}, with a time authority that answers in a millisecond"
     return [
@@ -142,7 +142,8 @@ def fast_api(stage: Stage) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
 
 
-def _deposit(stage: Stage, source: Source, url: str, count: int) -> list[float]:
+def deposit_some(stage: Stage, source: Source, url: str, count: int) -> list[float]:
+    """Some deposits over one connection: the seconds of each."""
     with depositor(stage, url) as client:
         return [_timed(lambda: client.deposit(source, bidder=new_bidder())) for _ in range(count)]
 

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 BUCKET = "bench"
 LOT = "1"
+SETTLE = 45  # seconds, the least
 SIRET = "99910001900010"  # invented
 CUSTODIAN = "bench.custodian"
 PASSPHRASE = "a-bench-opens-nothing-of-value"  # noqa: S105 - the key dies with the bench
@@ -87,7 +88,7 @@ def staged() -> Iterator[Stage]:
             works = compose(Settings.model_validate({}))
         try:
             _client(vault, Config()).create_bucket(Bucket=BUCKET)
-            yield _publish(vault, works, home)
+            yield _publish(vault, works, home, deadline=datetime.now(UTC) + timedelta(days=1))
         finally:
             works.engine.dispose()
     finally:
@@ -95,7 +96,13 @@ def staged() -> Iterator[Stage]:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def _publish(vault: RunningVault, works: Works, home: Path) -> Stage:
+def publish(stage: Stage, *, deadline: datetime) -> Stage:
+    """One more procedure of the same vault, with a deadline of its own."""
+    home = Path(tempfile.mkdtemp(dir=stage.home))
+    return _publish(stage.vault, stage.works, home, deadline=deadline)
+
+
+def _publish(vault: RunningVault, works: Works, home: Path, *, deadline: datetime) -> Stage:
     custodian = Actor(CUSTODIAN, Role.CUSTODIAN, person=person_id(ISSUER, CUSTODIAN))
     buyer = Vault(vault.url, _token(works, Actor("bench.buyer", Role.BUYER, organisation=SIRET)))
     card, key, passphrase, token_file = (
@@ -105,7 +112,7 @@ def _publish(vault: RunningVault, works: Works, home: Path) -> Stage:
     token_file.write_text(_token(works, custodian) + "\n", encoding="ascii")
     with custodian_command.people.capture():
         custodian_command.init(home, name="Bench", organisation="Bench", subject=CUSTODIAN, passphrase_file=passphrase)
-        made = json.loads(buyer.post_json("/v1/procedures", _wanted(card)))
+        made = json.loads(buyer.post_json("/v1/procedures", _wanted(card, deadline)))
         custodian_command.rehearse(
             key=key, passphrase_file=passphrase, procedure=made["id"], url=vault.url, token_file=token_file
         )
@@ -116,8 +123,7 @@ def _publish(vault: RunningVault, works: Works, home: Path) -> Stage:
     return Stage(vault, works, home, UUID(made["id"]), policy, note, platform)
 
 
-def _wanted(card: Path) -> dict[str, object]:
-    deadline = datetime.now(UTC) + timedelta(days=1)
+def _wanted(card: Path, deadline: datetime) -> dict[str, object]:
     part = {
         "part": "technical",
         "deadline": deadline.isoformat(),
@@ -125,7 +131,7 @@ def _wanted(card: Path) -> dict[str, object]:
         "custodians": [card.read_text(encoding="ascii")],
     }
     lots = [{"id": LOT, "title": "Bench", "parts": [part]}]
-    return {"reference": "BENCH", "title": "Bench", "siret": SIRET, "buyer": "Bench", "lots": lots}
+    return {"reference": "BENCH", "title": "Bench", "siret": SIRET, "buyer": "Bench", "settle": SETTLE, "lots": lots}
 
 
 def _token(works: Works, actor: Actor) -> str:

@@ -41,6 +41,7 @@ MAX_CHUNKS = 2**38  # chunked-encryption: the counter's end, 4 PiB
 # took 5 SHA-256 passes of the processor, here 3. Few requests are the matter of who reads ahead (vault.shelf).
 BLOCK_CHUNKS = 32
 _PURPOSE = b"c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\x00"
+SWITCH_INTERVAL = 0.0005  # seconds between threads' turns in a process that seals or opens (sys.setswitchinterval)
 _INLINE_DIGEST = 64 * 1024  # handing less than this to a thread costs more than hashing it
 _DIGEST_THREADS = ThreadPoolExecutor(thread_name_prefix="digest")  # threads start with the first large block
 

@@ -20,9 +20,10 @@ from contextlib import contextmanager
 from api import bootstrap, worker
 from api.app import create_app
 from api.observing import configure_logging
-from api.server import LOOPBACK, SWITCH_INTERVAL, make_server
+from api.server import LOOPBACK, make_server
 from crypto.errors import CryptoError
 from crypto.keys.memory import keep_memory_private
+from crypto.stream import SWITCH_INTERVAL
 from deploy import standins
 from deploy.clock import require_right_clock
 from deploy.conformance import Run, Store, require_answer, require_conformance

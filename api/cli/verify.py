@@ -18,6 +18,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from crypto.stream import SWITCH_INTERVAL
 from retention.errors import BadTrust
 from retention.verification import Check, Outcome, Report, Result, Step, Wanted, read_trust, verify
 
@@ -47,6 +48,7 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of lines.")] = False,
 ) -> None:
     """Check it step by step, from itself and what you trust alone."""
+    sys.setswitchinterval(SWITCH_INTERVAL)  # this process does nothing else
     try:
         for wanted in (path, *receipt):
             wanted.stat()

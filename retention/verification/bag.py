@@ -3,8 +3,9 @@
 
 import re
 from datetime import date
-from hashlib import sha256, sha512
+from hashlib import sha512
 
+from crypto.stream import PassingDigest, passing_sha512
 from retention.errors import PackageError
 from retention.formats.bagit import DECLARATION, MANIFESTS, PAYLOAD, PIECE, TAG_MANIFEST, TAGS
 from retention.formats.paths import require_safe
@@ -95,12 +96,12 @@ def _unescape(path: str) -> str:
 
 
 def _check_file(tree: Tree, path: str, listed: list[dict[str, str]], report: Report) -> str:
-    first, second = sha256(), sha512()
+    first, second = PassingDigest(), passing_sha512()  # side by side, while the next piece is read
     with tree.files.open(path) as file:
         while block := file.read(PIECE):
             first.update(block)
             second.update(block)
-    found = (first.hexdigest(), second.hexdigest())
+    found = (first.digest().hex(), second.digest().hex())
     for name, manifest, digest in zip(MANIFESTS, listed, found, strict=True):
         if path in manifest and manifest[path] != digest:
             report.broken(path, f"is not the file that {name} lists")
