@@ -8,7 +8,8 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -28,6 +29,7 @@ from tests.vault.depositing import CANARY, NAME
 from tests.world.world import ACME, ZENITH, World
 from vault.models import Attempt, JournalRow, Ledger
 from vault.models import Envelope as Row
+from vault.procedures import ProcedureDraft
 
 NOTHING_OF_ACCESS = re.compile(r'"(?:timestamp|seconds)": [^,}]+')
 
@@ -81,6 +83,14 @@ def deposited(site: Site, log: io.StringIO, *, which: int) -> Seen:
     )
 
 
+def due_later(world: World, *, hours: int) -> ProcedureDraft:
+    """A procedure whose deadline is another, in the same week."""
+    wanted = world.draft(k=1, n=1)
+    (lot,) = wanted.lots
+    parts = tuple(replace(part, deadline=part.deadline + timedelta(hours=hours)) for part in lot.parts)
+    return replace(wanted, lots=(replace(lot, parts=parts),))
+
+
 @pytest.mark.proves("T48", "T2")
 def test_attack_T48_two_procedures_of_one_week_show_one_lock_one_week_and_the_same_lines(
     world: World, log: io.StringIO
@@ -88,7 +98,7 @@ def test_attack_T48_two_procedures_of_one_week_show_one_lock_one_week_and_the_sa
     site = Site(world)
     found = []
     for number in range(3):
-        world.publish(world.draft(k=1, n=1))
+        world.publish(due_later(world, hours=17 * number))
         found.append(deposited(site, log, which=number))
 
     warm, one, other = found  # the first of a platform also makes its index key

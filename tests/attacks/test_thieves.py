@@ -237,6 +237,9 @@ def test_attack_T50_wraps_swapped_between_objects_open_nothing_of_them_and_the_o
 
     assert open_world.advance(opening_id)
 
+    for one in (first, second):
+        with pytest.raises(WrapError):
+            open_world.works.keys.object(open_world.procedure, depositing.kept(open_world, one.id).facts.object_id)
     assert list(open_world.opened()) == [third.id]
     assert [depositing.kept(open_world, one.id).state for one in (first, second)] == [EnvelopeState.FAILED] * 2
     assert len(convening.events(open_world, EventKind.ENVELOPE_FAILED)) == 2
