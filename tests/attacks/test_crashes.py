@@ -16,7 +16,7 @@ from crypto.errors import CryptoError
 from crypto.policy import Part
 from tests import figures
 from tests.checks import check_everything, stored
-from tests.faults import journeys
+from tests.faults import journeys, procedures
 from tests.faults.crashes import TABLE, Crash, Journey
 from tests.faults.trap import Fault, Killed, Trap, Where, set_trap
 from tests.world.world import World
@@ -51,6 +51,10 @@ def _deposits(kind: type[journeys.Journey]) -> Callable[[World, int], journeys.J
     return make
 
 
+def _procedures(kind: type[journeys.Journey]) -> Callable[[World, int], journeys.Journey]:
+    return lambda world, _: kind(world)
+
+
 def _closing(world: World, count: int) -> journeys.Journey:
     _publish(world, _lots(count))
     journeys.fill(world, _lots(count), waiting=True)
@@ -72,6 +76,9 @@ def _numbers(count: int) -> Iterator[int]:
 
 
 MADE: dict[Journey, Callable[[World, int], journeys.Journey]] = {
+    Journey.PROCEDURE: _procedures(procedures.Drafting),
+    Journey.PUBLICATION: _procedures(procedures.Publishing),
+    Journey.AMENDMENT: _procedures(procedures.Amending),
     Journey.DEPOSIT: _deposits(journeys.Depositing),
     Journey.NOTICE: _deposits(journeys.Noticing),
     Journey.TOKEN: _deposits(journeys.Settling),

@@ -28,7 +28,8 @@ class Journey(StrEnum):
     CLOSING = "closing"
     OPENING = "opening"
     PUBLISHING = "publishing the journal"
-    PROCEDURE = "procedure"
+    PROCEDURE = "draft"
+    PUBLICATION = "rehearsal and publication"
     AMENDMENT = "amendment"
     SWEEP = "sweep"
 
@@ -548,7 +549,108 @@ JOURNAL = (
         FINISHED,
     ),
 )
-TABLE = (*DEPOSITS, *CLOSINGS, *OPENINGS, *JOURNAL, *OTHERS)
+DRAFTED_AGAIN = "The buyer drafts again; the keys of the draft that broke off stay, and nothing was sealed under them."
+REHEARSED_AGAIN = "The custodian's tool sends the same again; it counts once."
+PUBLISHED_AGAIN = "The buyer publishes again; the gate gives the same signature to the same policy."
+ENACTED = "The job of the last signature, or the custodian's tool sending it again, puts the same epoch in force, once."
+_REHEARSED = "drafted, 1 rehearsed"
+_READY = f"{_REHEARSED}, 1 signed"
+_AMENDED = "published, epoch 1 preparing"
+PROCEDURES = (
+    Crash(Journey.PROCEDURE, "4.1", "key of the procedure", _keys("^put 1/"), "", "key", DRAFTED_AGAIN),
+    Crash(Journey.PROCEDURE, "4.1", "seed of the gate", _keys("^put 3/"), "key", "key, gate seed", DRAFTED_AGAIN),
+    Crash(
+        Journey.PROCEDURE,
+        "4.1",
+        "policy, canaries",
+        _database("INSERT INTO procedure"),
+        "key, gate seed",
+        "key, gate seed, drafted",
+        DRAFTED_AGAIN,
+    ),
+    Crash(
+        Journey.PUBLICATION,
+        "4.1",
+        "rehearsal, entry",
+        _database("UPDATE holder_act SET rehearsals"),
+        "drafted",
+        _REHEARSED,
+        REHEARSED_AGAIN,
+    ),
+    Crash(
+        Journey.PUBLICATION,
+        "4.1",
+        "signature",
+        _database("UPDATE policy SET note"),
+        _REHEARSED,
+        _READY,
+        REHEARSED_AGAIN,
+    ),
+    Crash(
+        Journey.PUBLICATION,
+        "4.1",
+        "policy as a locked object",
+        _objects("^put text/"),
+        _READY,
+        f"{_READY}, text kept",
+        PUBLISHED_AGAIN,
+    ),
+    Crash(
+        Journey.PUBLICATION,
+        "4.1",
+        "the gate's row",
+        _gate("INSERT INTO gate.policy"),
+        f"{_READY}, text kept",
+        f"{_READY}, text kept, gate accepted",
+        PUBLISHED_AGAIN,
+    ),
+    Crash(
+        Journey.PUBLICATION,
+        "4.1",
+        "published, boxes, entry",
+        _database("INSERT INTO box"),
+        f"{_READY}, text kept, gate accepted",
+        "published, 1 rehearsed, 1 signed, text kept, gate accepted",
+        PUBLISHED_AGAIN,
+    ),
+    Crash(
+        Journey.AMENDMENT,
+        "3.3",
+        "next epoch in preparation",
+        _database("INSERT INTO policy"),
+        "published, epoch 0 in_force",
+        _AMENDED,
+        "The buyer amends again: one next epoch is in preparation.",
+    ),
+    Crash(
+        Journey.AMENDMENT,
+        "3.3",
+        "last signature, job",
+        _database("UPDATE policy SET note"),
+        _AMENDED,
+        f"{_AMENDED}, signed",
+        ENACTED,
+    ),
+    Crash(
+        Journey.AMENDMENT,
+        "3.3",
+        "the gate's row",
+        _gate("INSERT INTO gate.policy"),
+        f"{_AMENDED}, signed",
+        f"{_AMENDED}, signed, gate accepted",
+        ENACTED,
+    ),
+    Crash(
+        Journey.AMENDMENT,
+        "3.3",
+        "in force, dates, entry",
+        _database("UPDATE box"),
+        f"{_AMENDED}, signed, gate accepted",
+        "published, epoch 1 in_force, signed, gate accepted",
+        ENACTED,
+    ),
+)
+TABLE = (*PROCEDURES, *DEPOSITS, *CLOSINGS, *OPENINGS, *JOURNAL, *OTHERS)
 
 
 def table() -> Table:
