@@ -105,6 +105,14 @@ def adopt(works: Works, work: Work, box_id: int, *, statement: Statement, entrie
     return True
 
 
+def conclude(works: Works, work: Work, statement: Statement) -> None:
+    """Say of an adopted closing what the gate remembers: that it accepted it, signed as it is (C4)."""
+    row = _closing(work, statement.id)
+    row.note, row.is_accepted = statement.note, True
+    if row.decision_id is None:
+        _show(works, work, addressed(work, row.box_id), is_empty=Closing.of(statement).count == 0)
+
+
 def _supersede(works: Works, work: Work, box: Addressed, listed: EnvelopeList) -> None:
     standing_ids = {UUID(bytes=one.envelope_id) for one in listed.entries}
     for one in _of_box(works, work, box):

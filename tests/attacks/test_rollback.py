@@ -136,17 +136,21 @@ def test_attack_T64_a_gate_alone_rolled_back_takes_back_what_it_signed_and_accep
     check_everything(story.world.works)
 
 
-@pytest.mark.parametrize("vault", [Stage.PUBLISHED, Stage.RECEIVED, Stage.CLOSED])
+@pytest.mark.parametrize("gate", [Stage.ACCEPTED, Stage.OFFERED])
 @pytest.mark.proves("T64")
-def test_attack_T64_a_vault_alone_rolled_back_without_copies_takes_from_the_gate(story: Story, vault: Stage) -> None:
-    story.be_at(Stage.OFFERED, database=Stage.OFFERED, keys=Stage.OFFERED)
-    story.moments[vault].database.put_back(story.addresses, schemas=("public",))
+def test_attack_T64_what_the_gate_alone_remembers_is_taken_from_it_byte_for_byte(story: Story, gate: Stage) -> None:
+    story.be_at(Stage.JUDGED, database=Stage.DEPOSITED, keys=gate)
+    story.moments[gate].database.put_back(story.addresses, schemas=("gate",))
+    story.world.time.clock.now = story.moments[gate].at
 
     found = story.recover()
 
     assert found.lost == []
+    assert found.done[Done.CLOSINGS] == 1
+    assert story.closing_note() == story.moments[gate].closing
     story.finish()
     check_everything(story.world.works)
+    assert set(story.opened()) == set(story.ids)
 
 
 @pytest.mark.proves("T64")

@@ -17,7 +17,7 @@ from tests.faults.trap import Fault, Killed, Point, Trap, Where, set_trap
 from tests.world.backup import Backup, KeyBackup
 from tests.world.store import _Kept as KeptVersion
 from tests.world.world import ACME, PLATFORM, ZENITH, World
-from vault import sequencer, sweep
+from vault import closing, sequencer, sweep
 from vault.errors import NotFound, ObjectMissing
 from vault.lifecycle import BoxState
 from vault.models import OpeningRow, OpeningState
@@ -35,6 +35,7 @@ class Stage(StrEnum):
     PUBLISHED = "published"
     DEPOSITED = "deposited"
     RECEIVED = "received"
+    JUDGED = "judged"
     LISTED = "C2"
     ACCEPTED = "C4, the gate's half"
     CLOSED = "C4"
@@ -57,6 +58,7 @@ class Moment:
     objects: dict[str, list[KeptVersion]] = field(repr=False)
     memories: tuple[Memory | None, ...]  # of the custodians' tools
     at: datetime
+    closing: bytes  # the main closing's text
 
 
 class Story:
@@ -78,6 +80,7 @@ class Story:
             (Stage.PUBLISHED, lambda: self.world.publish(self.world.draft(k=QUORUM, n=3))),
             (Stage.DEPOSITED, self._deposit),
             (Stage.RECEIVED, self._receive),
+            (Stage.JUDGED, lambda: sweep.received(self.world.works)),
             (Stage.LISTED, self._list),
             (Stage.ACCEPTED, self._accept),
             (Stage.CLOSED, self.world.close_box),
@@ -96,7 +99,13 @@ class Story:
         objects = {key: list(kept) for key, kept in self.world.store.versions.items()}
         memories = tuple(one.memory for one in self.world.custodians)
         keys = KeyBackup.of(self.world.key_store)
-        return Moment(Backup.of(self.addresses), keys, objects, memories, self.world.now)
+        return Moment(Backup.of(self.addresses), keys, objects, memories, self.world.now, self.closing_note())
+
+    def closing_note(self) -> bytes:
+        """The text of the box's main closing, as far as it is."""
+        with self.world.works.open() as work:
+            row = closing.main_of(work, self.world.box_id())
+            return row.payload if row is not None else b""
 
     def be_at(self, stage: Stage, *, database: Stage, keys: Stage) -> None:
         """The store as at one stage, with a database and a key store restored from others."""
@@ -167,7 +176,6 @@ class Story:
         self.ids[bidder], self.notes[bidder] = given.id, given.acknowledgement.note
 
     def _list(self) -> None:
-        assert sweep.received(self.world.works) == 0
         self.world.after_settle()
         self._until(Point(Where.OBJECTS, "^put text/", 2), self.world.close_box)
 

@@ -10,6 +10,7 @@ Left to others: closings that neither has, which lie as texts in the store (vaul
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from uuid import UUID
 
@@ -19,8 +20,8 @@ from crypto.closings import Closing, Decision
 from crypto.errors import CryptoError
 from crypto.policy import Policy
 from crypto.statement import Kind, parse_note
-from vault import closing, decisions, procedures, stamps
-from vault.errors import CallerError, NotFound, OutsideError
+from vault import closing, decisions, procedures, shelf, stamps
+from vault.errors import CallerError, NotFound, OutsideError, TimeUnproven
 from vault.gate import adoption
 from vault.gate.models import AcceptedClosing, AcceptedPolicy
 from vault.lifecycle import ProcedureState
@@ -96,7 +97,15 @@ def _adopt_closing(works: Works, found: Findings, procedure: UUID, kept: Accepte
         if kept.decision is not None:
             _adopt_decision(work, box_id, kept.decision)
         closing.adopt(works, work, box_id, statement=statement, entries=kept.list)
+        work.session.flush()
+        closing.conclude(works, work, statement)
+        box = closing.addressed(work, box_id)
     found.did(Done.CLOSINGS)
+    shelf.keep_text(works, statement.text.encode())
+    shelf.keep_text(works, kept.list)
+    works.store.durable()
+    with suppress(TimeUnproven):  # C3's tokens went with the row; an opening would ask for others
+        stamps.prove_passed(works, box.box.deadline, over=kept.id, quorum=box.policy.time.q)
 
 
 def _adopt_decision(work: Work, box_id: int, note: bytes) -> None:

@@ -89,9 +89,8 @@ def name(works: Works, found: Findings, loose: Loose) -> None:
 
 def _name(works: Works, found: Findings, envelope_id: UUID, one: LooseObject) -> None:
     with works.open() as work:
-        if envelopes.find(works, work, envelope_id, procedure=one.procedure.id) is not None:
-            return
-        found.name(Loss(Lost.UNCLAIMED, str(envelope_id), procedure=one.procedure.id, box=one.box))
+        if envelopes.find(works, work, envelope_id, procedure=one.procedure.id) is None:
+            found.name(Loss(Lost.UNCLAIMED, str(envelope_id), procedure=one.procedure.id, box=one.box))
         with suppress(NotFound):
             box = envelopes.address_number(work, one.procedure.platform, one.procedure.id, number=one.box)
             if one.object_id not in _attempted(works, work, box, envelope_id):

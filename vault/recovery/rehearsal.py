@@ -9,16 +9,18 @@ Rules
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
 from sqlalchemy import Engine
 
 from vault.errors import ObjectMissing, StoreConflict
 from vault.keys import Keychain
+from vault.store import StoredObject
 from vault.work import Work, Works
 
 if TYPE_CHECKING:
-    from vault.store import KeyStore
+    from vault.store import KeyStore, ObjectStore
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ def rehearsing(works: Works) -> Iterator[Works]:
         parts = {field.name: getattr(works, field.name) for field in fields(works)}
         harmless = {
             "engine": database,
+            "store": cast("ObjectStore", HarmlessStore(works.store)),
             "key_store": keys,
             "keys": Keychain(works.keys.root, keys),
             "gate": replace(works.gate, engine=gate),
@@ -59,6 +62,21 @@ def _thrown_away(engine: Engine) -> Iterator[Engine]:
             yield cast("Engine", connection)
         finally:
             outer.rollback()
+
+
+class HarmlessStore:
+    """An object store that reads the real one; a recovery writes nothing there but texts, which are let go."""
+
+    def __init__(self, real: "ObjectStore") -> None:
+        self._real = real
+
+    def __getattr__(self, name: str) -> object:
+        """Whatever reads."""
+        return getattr(self._real, name)
+
+    def put(self, key: str, data: bytes, *, lock_until: datetime, if_absent: bool = True) -> StoredObject:  # noqa: ARG002 the store's signature
+        """Nothing is kept."""
+        return StoredObject(key, "rehearsed", len(data))
 
 
 class HarmlessKeys:
