@@ -174,6 +174,7 @@ def test_attack_T47_whoever_asks_for_readiness_sets_nothing_off_that_tells_of_a_
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1200)
 @pytest.mark.proves("T47")
 def test_attack_T47_neither_a_deposit_nor_a_look_takes_longer_beside_rivals(site: Site) -> None:
     rivals(site, 200)
