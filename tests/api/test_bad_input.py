@@ -271,9 +271,7 @@ PROVED_BY: Mapping[str, tuple[str, ...]] = {
     "empty body, empty document": (
         "tests/vault/test_deposit_refused.py::test_an_empty_deposit_and_an_empty_document_are_refused",
     ),
-    "too large": (
-        f"{SOCKETS}::test_too_large_is_answered_after_the_announcement_before_a_byte_of_the_bid_is_sent",
-    ),
+    "too large": (f"{SOCKETS}::test_too_large_is_answered_after_the_announcement_before_a_byte_of_the_bid_is_sent",),
     "hostile names": (
         "tests/vault/test_deposit_refused.py::test_a_hostile_name_is_refused_before_a_byte_is_read",
         "tests/api/test_bad_input.py::test_an_unusual_name_comes_out_of_the_opening_as_it_went_in",

@@ -115,7 +115,7 @@ def test_attack_T42_the_worker_killed_through_closing_and_opening_opens_each_env
 
 
 def _buyer(stage: Stage) -> Vault:
-    return Vault(stage.vault.url, staging._token(stage.works, Actor("bench.buyer", Role.BUYER, organisation=SIRET)))
+    return Vault(stage.vault.url, staging.token(stage.works, Actor("bench.buyer", Role.BUYER, organisation=SIRET)))
 
 
 def _offered(stage: Stage) -> str:
@@ -137,7 +137,7 @@ def _offered(stage: Stage) -> str:
 def _contribute(stage: Stage, opening_id: str) -> None:
     token = stage.home / "custodian.token"
     custodian = Actor(CUSTODIAN, Role.CUSTODIAN, person=person_id(ISSUER, CUSTODIAN))
-    token.write_text(staging._token(stage.works, custodian) + "\n", encoding="ascii")
+    token.write_text(staging.token(stage.works, custodian) + "\n", encoding="ascii")
     with custodian_command.people.capture():
         custodian_command.contribute(
             key=stage.home / "bench-custodian.key",
