@@ -128,13 +128,13 @@ def log_fault(error: BaseException, scope: Scope) -> None:
 
 
 def kinds_of(error: BaseException) -> list[str]:
-    """The classes of an error and of what it came from."""
-    kinds = []
+    """The classes of an error and of what it came from, each once: errors may have come from each other."""
+    known: dict[int, BaseException] = {}
     cause: BaseException | None = error
-    while cause is not None:
-        kinds.append(type(cause).__qualname__)
+    while cause is not None and id(cause) not in known:
+        known[id(cause)] = cause
         cause = cause.__cause__ or cause.__context__
-    return kinds
+    return [type(one).__qualname__ for one in known.values()]
 
 
 def places_of(error: BaseException) -> list[str]:

@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from api import health
 from api.auth import Role
 from api.lingering import BODY_LIMIT
-from api.observing import configure_logging
+from api.observing import configure_logging, kinds_of
 from api.services import NotWell, Probe
 from tests.api.frame import Frame, Inbox
 
@@ -167,3 +167,10 @@ def test_a_body_that_is_no_deposit_is_bounded(kind: str, *, is_chunked: bool) ->
     got = TestClient(app).post("/probe", content=content if is_chunked else long, headers={"Content-Type": kind})
     assert (got.status_code, got.json()["type"]) == (413, "urn:bidvault:problem:too-many-bytes")
     assert TestClient(app).post("/probe", json=["a"]).json() == 1
+
+
+def test_errors_that_came_from_each_other_are_told_once_and_hold_nobody_up() -> None:
+    first, second = KeyError("a"), ValueError("b")
+    first.__cause__, second.__context__ = second, first
+
+    assert kinds_of(first) == ["KeyError", "ValueError"]
