@@ -34,7 +34,7 @@ class Depositor:
         address = urlsplit(url or stage.vault.url)
         self._connection = HTTPConnection(str(address.hostname), address.port, timeout=PATIENCE)
 
-    def deposit(self, source: Source, *, bidder: str) -> bytes:
+    def deposit(self, source: Source, *, bidder: str, part: str = "technical") -> bytes:
         """Send one envelope of one document and give its receipt."""
         body = MultipartBody([source])
         headers = {
@@ -44,7 +44,7 @@ class Depositor:
             "Content-Type": body.content_type,
             "Content-Length": str(body.size),
         }
-        path = f"{envelope_path(self._stage.procedure, LOT, uuid4())}?part=technical"
+        path = f"{envelope_path(self._stage.procedure, LOT, uuid4())}?part={part}"
         self._connection.request("PUT", path, iter(body), headers)
         answer = self._connection.getresponse()
         receipt = answer.read()

@@ -104,12 +104,12 @@ def publish(stage: Stage, *, deadline: datetime) -> Stage:
 
 def _publish(vault: RunningVault, works: Works, home: Path, *, deadline: datetime) -> Stage:
     custodian = Actor(CUSTODIAN, Role.CUSTODIAN, person=person_id(ISSUER, CUSTODIAN))
-    buyer = Vault(vault.url, _token(works, Actor("bench.buyer", Role.BUYER, organisation=SIRET)))
+    buyer = Vault(vault.url, token(works, Actor("bench.buyer", Role.BUYER, organisation=SIRET)))
     card, key, passphrase, token_file = (
         home / name for name in ("bench-custodian.card", "bench-custodian.key", "passphrase", "token")
     )
     passphrase.write_text(PASSPHRASE + "\n", encoding="ascii")
-    token_file.write_text(_token(works, custodian) + "\n", encoding="ascii")
+    token_file.write_text(token(works, custodian) + "\n", encoding="ascii")
     with custodian_command.people.capture():
         custodian_command.init(home, name="Bench", organisation="Bench", subject=CUSTODIAN, passphrase_file=passphrase)
         made = json.loads(buyer.post_json("/v1/procedures", _wanted(card, deadline)))
@@ -119,7 +119,7 @@ def _publish(vault: RunningVault, works: Works, home: Path, *, deadline: datetim
     buyer.post_json(f"/v1/procedures/{made['id']}/publish", {})
     note = buyer.get(f"/v1/procedures/{made['id']}/policies/0")
     policy = Policy.of(parse_note(note, Kind.POLICY))
-    platform = _token(works, Actor("bench.platform", Role.PLATFORM))
+    platform = token(works, Actor("bench.platform", Role.PLATFORM))
     return Stage(vault, works, home, UUID(made["id"]), policy, note, platform)
 
 
@@ -134,7 +134,8 @@ def _wanted(card: Path, deadline: datetime) -> dict[str, object]:
     return {"reference": "BENCH", "title": "Bench", "siret": SIRET, "buyer": "Bench", "settle": SETTLE, "lots": lots}
 
 
-def _token(works: Works, actor: Actor) -> str:
+def token(works: Works, actor: Actor) -> str:
+    """Somebody's token."""
     settings = works.settings
     issuer = open_issuer(settings.keys, read_passphrase(settings.passphrase_file), works.clock)
     return tokens.issue(works, issuer, actor, lifetime=LIFETIME)
