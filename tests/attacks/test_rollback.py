@@ -190,7 +190,7 @@ def test_attack_T64_no_head_that_was_signed_before_is_contradicted_afterwards(st
         assert _proves(story, note), bidder
 
 
-@pytest.mark.proves("OPS-04", "KEY-05")
+@pytest.mark.proves("T64", "OPS-04", "KEY-05")
 def test_attack_T64_after_a_recovery_too_few_custodians_still_open_nothing(story: Story) -> None:
     story.be_at(Stage.OFFERED, database=Stage.DEPOSITED, keys=Stage.OFFERED)
     assert story.recover().lost == []
