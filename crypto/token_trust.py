@@ -49,22 +49,19 @@ class _Question:
 
 
 class _Answers:
-    """The latest good answers: H(SPKI) of the anchor each led to. Thread-safe."""
+    """The latest good answers: H(SPKI) of the anchor each led to. Used under `_TURN` alone."""
 
     def __init__(self, most: int = REMEMBERED) -> None:
         self._most = most
         self._known: OrderedDict[_Question, bytes] = OrderedDict()
-        self._lock = Lock()
 
     def get(self, question: _Question) -> bytes | None:
-        with self._lock:
-            return self._known.get(question)
+        return self._known.get(question)
 
     def keep(self, question: _Question, anchor: bytes) -> None:
-        with self._lock:
-            self._known[question] = anchor
-            while len(self._known) > self._most:
-                self._known.popitem(last=False)
+        self._known[question] = anchor
+        while len(self._known) > self._most:
+            self._known.popitem(last=False)
 
 
 _ANSWERS = _Answers()
@@ -98,12 +95,11 @@ def require_trusted(
         TimestampError: it is refused.
     """
     question = _question(signed, authority, at=at, anchors=anchors, evidence=evidence)
-    if (known := _ANSWERS.get(question)) is None:
-        with _TURN:
-            if (known := _ANSWERS.get(question)) is None:
-                anchor = _judge(signed, imprint, authority=authority, at=at, anchors=anchors, evidence=evidence)
-                _ANSWERS.keep(question, anchor)
-                return anchor
+    with _TURN:
+        if (known := _ANSWERS.get(question)) is None:
+            anchor = _judge(signed, imprint, authority=authority, at=at, anchors=anchors, evidence=evidence)
+            _ANSWERS.keep(question, anchor)
+            return anchor
     _require_signature(signed, authority)
     return known
 
