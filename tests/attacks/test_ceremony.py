@@ -244,14 +244,16 @@ def test_attack_T23_a_share_held_back_until_after_keyed_changes_nothing(offered:
     check_everything(world.works)
 
 
-@pytest.mark.proves("T63", "OPEN-14", "OPEN-03")
-@pytest.mark.parametrize("how", ["rotten", "missing"])
+@pytest.mark.proves("T63", "OPEN-14", "OPEN-03", "CONF-10")
+@pytest.mark.parametrize("how", ["rotten", "missing", "cut"])
 def test_attack_T63_one_listed_envelope_missing_or_rotten_is_named_and_the_others_open(world: World, how: str) -> None:
     close_two(world)
     kept = depositing.kept(world, _bid(world, ACME))
     name = object_name(kept.facts.object_id.bytes)
     if how == "rotten":
         world.store.rot(name, at=200)
+    elif how == "cut":
+        world.store.versions[name] = [replace(one, data=one.data[:-20]) for one in world.store.versions[name]]
     else:
         del world.store.versions[name]
 
