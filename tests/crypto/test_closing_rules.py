@@ -368,3 +368,13 @@ def test_a_receipt_shows_offline_that_its_envelope_was_dropped_or_changed() -> N
         require_listed(record(told, dropped), told.envelopes([kept]))
     with pytest.raises(ListError):
         require_listed(record(told, kept), EnvelopeList((changed,)))
+
+
+@pytest.mark.parametrize(
+    ("count", "word"), [(0, "no policy"), (256, "does not follow"), (257, "more than there can be")]
+)
+def test_a_chain_has_a_bounded_number_of_policies(count: int, word: str) -> None:
+    told = Told()
+
+    with pytest.raises(PolicyError, match=word):
+        require_chain([told.signed()] * count, told.policy.hash)
