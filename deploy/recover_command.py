@@ -37,9 +37,7 @@ EVIDENCE = ".evidence"
 app = typer.Typer(add_completion=False, invoke_without_command=True)
 console = Console()
 
-Data = Annotated[
-    Path | None, typer.Option(help="Data directory of the vault; outside parts as `up` has them.")
-]
+Data = Annotated[Path | None, typer.Option(help="Data directory of the vault; outside parts as `up` has them.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Find out all of it and change nothing.")]
 
 
