@@ -81,8 +81,9 @@ class Stage:
         self.held = self.envelope.held(receipt.text, self.envelope.ask(tail="/evidence").content)
 
     def due(self) -> None:
-        """The box's deadline and settle have passed."""
+        """The box's deadline and settle have passed; the journal was published, as the worker does all the while."""
         self.deposited()
+        sequencer.publish(self.world.works)
         self.world.after_settle()
 
     def closed(self) -> None:
