@@ -93,6 +93,8 @@ EXPECTED: Mapping[tuple[Dependency, Fault], Expected] = {
             "text-of-another-statement",
             "head-not-in-the-store",
             "tile-not-as-derived",
+            "bundle-not-as-derived",
+            "acknowledged-not-provable",
             "mirror-not-as-written",
         ),
     ),
