@@ -302,6 +302,18 @@ def test_what_is_told_of_the_first_box_is_signed(which: str) -> None:
         second_due(told, stripped[which])
 
 
+@pytest.mark.parametrize("missing", [0, 1])
+def test_the_first_boxs_opening_is_signed_by_vault_and_gate_each(missing: int) -> None:
+    told = waiting()
+    earlier = told.minuted(told.closed([told.seal()]))
+    assert earlier.opening is not None
+    kept = tuple(line for place, line in enumerate(earlier.opening.signatures) if place != missing)
+    halved = Statement(earlier.opening.kind, earlier.opening.payload, kept)
+
+    with pytest.raises(SignatureError):
+        second_due(told, replace(earlier, opening=halved))
+
+
 def test_the_first_box_is_opened_over_its_main_closing() -> None:
     told = waiting()
     main, one = told.closed([told.seal()]), told.seal()
