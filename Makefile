@@ -46,7 +46,7 @@ coverage: setup ## what must be run by its tests to the last branch: crypto/ and
 	$(VENV)/coverage run -m pytest -q -p no:randomly -m "not long" $(COVERING)
 	$(VENV)/coverage report
 
-bench: setup ## what an upload costs beside boto3 alone; figures in bench/results.json
+bench: setup ## what it costs beside others doing the same; figures in bench/results.json and the performance page
 	$(VENV)/python -m bench
 
 requirements: setup ## write the generated pages of docs/reference, and deploy/openapi.json
