@@ -4,7 +4,7 @@
 Rules
   1. An entry decides nothing: each task calls one journey, and a repeat of it finds what is done already.
   2. A failed job is not tried again as such: the next tick finds that its act is still due.
-  3. Jobs left by a worker that died are taken up again.
+  3. Jobs left by a worker that died are taken up again, also where the same job was queued anew meanwhile.
 
 Left to others: what is due (vault.timers), the journeys (vault), starting the process (deploy.command).
 """
@@ -16,6 +16,8 @@ from uuid import UUID
 
 import structlog
 from procrastinate import App, PsycopgConnector
+from procrastinate.exceptions import UniqueViolation
+from procrastinate.jobs import Job, Status
 
 from api.observing import kinds_of, places_of
 from crypto.errors import CryptoError
@@ -26,6 +28,7 @@ from vault.prints import PrintSeal
 from vault.work import Works
 
 EVERY_FEW_SECONDS = "* * * * * */5"
+EVERY_QUARTER_MINUTE = "* * * * * */15"
 EVERY_MINUTE = "* * * * * 0"
 EVERY_HOUR = "41 * * * *"
 EVERY_NIGHT = "17 3 * * *"
@@ -138,10 +141,19 @@ def _guarded(name: str, act: Callable[[], object]) -> None:
 
 
 def _add_housekeeping(app: App) -> None:
-    @app.periodic(cron=EVERY_MINUTE, periodic_id="forget_jobs")
-    @app.task(name="forget_jobs", queue="timers", queueing_lock="forget_jobs", lock="forget_jobs")
+    # No lock: the job that frees the locks of the dead must not wait for one that it holds itself.
+    @app.periodic(cron=EVERY_QUARTER_MINUTE, periodic_id="forget_jobs")
+    @app.task(name="forget_jobs", queue="timers", queueing_lock="forget_jobs")
     async def forget_jobs(timestamp: int) -> None:  # noqa: ARG001 - Procrastinate tells when it was due
         """Delete done jobs; take up again those of workers that died (rule 3)."""
         await app.job_manager.delete_old_jobs(nb_hours=KEPT_JOBS_HOURS, include_failed=True)
         for job in await app.job_manager.get_stalled_jobs():
-            await app.job_manager.retry_job(job)
+            await _take_up_again(app, job)
+
+
+async def _take_up_again(app: App, job: Job) -> None:
+    """Have a dead worker's job wait again; where the same job waits already, that one goes on and this one ends."""
+    try:
+        await app.job_manager.retry_job(job)
+    except UniqueViolation:
+        await app.job_manager.finish_job(job, status=Status.FAILED, delete_job=True)
