@@ -5,7 +5,7 @@ Rules
   1. Every refusal of a request is in the journal: no or no good token, a wrong role, a value or body without its form,
      an act that does not fit (LOG-01, LOG-02). Addresses and methods that do not exist are nothing of ours.
   2. A deposit refused before its journey began is an attempt of its box, as one refused on its announcement is.
-  3. Strangers, who have no good token, count as one caller; entries are bounded by the tally (decision 0025).
+  3. Strangers, who have no good token, count as one caller; entries are bounded by the tally (decision 0024).
   4. The refusal is given whether or not its entry can be written, and never waits in a queue for it: beyond `WRITERS`
      at once, and while the database is away, entries are owed.
 

@@ -3,7 +3,7 @@
 
 Rules
   1. An entry tells the error's code and, where it is known, which route; never what was sent (LOG-01, LOG-02, LOG-06).
-  2. Which refusals become an entry says the tally (decision 0025); from the 65th on an entry tells how many.
+  2. Which refusals become an entry says the tally (decision 0024); from the 65th on an entry tells how many.
   3. What is told once is marked, so that the edge does not tell it again.
   4. A refusal stands whether or not its entry can be written; one that could not is owed (vault.tally).
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Lock
 
-FULL = 64  # decision 0025
+FULL = 64  # decision 0024
 CALLERS = 1024
 THE_REST = "\0"  # no caller's name
 
