@@ -285,7 +285,7 @@ PROVED_BY: Mapping[str, tuple[str, ...]] = {
     ),
     "corrupt key file, wrong passphrase": (
         "tests/api/test_bad_contributions.py::test_a_key_that_does_not_open_is_said_in_a_sentence",
-        "tests/crypto/test_key_file.py::test_a_wrong_passphrase_is_refused",
+        "tests/crypto/test_key_file.py::test_attack_T55_a_wrong_passphrase_is_refused",
     ),
     "authorities, store, database down or lying; disk full": (
         "tests/faults/test_dependencies.py::test_a_journey_meets_a_fault_as_the_table_says",

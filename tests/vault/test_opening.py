@@ -165,5 +165,3 @@ def test_a_bundle_lists_headers_in_list_order(closed: World) -> None:
     reader = BundleReader(BytesIO(closed.bundle(closed.offer(1))))
 
     assert len(list(reader.headers())) == 2
-
-
