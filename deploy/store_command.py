@@ -43,7 +43,6 @@ PROMISE = "Durability is the store's promise"
 EMBEDDED = "Durability is ours: the vault flushes this store's disk before it acknowledges anything."
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
-console = Console()
 aside = Console(stderr=True)
 
 
@@ -217,6 +216,7 @@ def _print(tried: Store, findings: Sequence[Finding], durability: str | None) ->
         one = finding.check
         word = f"[{STYLES[finding.outcome]}]{finding.outcome}[/]"
         table.add_row(str(one.number), one.says, one.expected, one.weight, word, _plain(finding.answer))
+    console = Console()  # as wide as the screen is now
     console.print(table)
     console.print(_durability(tried, durability), highlight=False)
     console.print(_verdict(findings), highlight=False)
