@@ -39,6 +39,7 @@ from vault.work import Works
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+SHARE = 0.9  # of the free disk that the measured vault may take
 BUCKET = "bench"
 LOT = "1"
 SETTLE = 45  # seconds, the least
@@ -79,7 +80,8 @@ class Stage:
 def staged() -> Iterator[Stage]:
     """Start, publish, and take everything away again."""
     home = Path(tempfile.mkdtemp(prefix="bidvault-bench-"))
-    vault = RunningVault(home / "data")
+    # Every turn's locked objects stay to the end: more than the half of the disk that a vault takes by itself.
+    vault = RunningVault(home / "data", store_quota=int(shutil.disk_usage(home).free * SHARE))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DevelopmentOnly)

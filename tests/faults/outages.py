@@ -79,9 +79,11 @@ def _tools(world: StagedWorld, **other: object) -> Iterator[None]:
 
 @contextmanager
 def _engine(world: StagedWorld, engine: Engine, *, of_gate: bool) -> Iterator[None]:
-    with _tools(world, **({"gate": replace(world.works.gate, engine=engine)} if of_gate else {"engine": engine})):
-        yield
-    engine.dispose()
+    try:
+        with _tools(world, **({"gate": replace(world.works.gate, engine=engine)} if of_gate else {"engine": engine})):
+            yield
+    finally:
+        engine.dispose()
 
 
 @contextmanager
