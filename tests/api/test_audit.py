@@ -18,7 +18,7 @@ def get(opened_site: Site, path: str, role: Role = Role.AUDITOR) -> bytes:
     return answer.content
 
 
-NO_TILES = ("9/000", "0/999", "0/0", "0/../0/000", "0/000.p/256", "64/000", "entries/x", "")
+NO_TILES = ("9/000", "0/999", "0/0", "0/..000", "0/000.p/256", "64/000", "entries/x", "")
 
 
 @pytest.mark.parametrize("path", NO_TILES)

@@ -45,7 +45,7 @@ def deposit_until_closing(world: SharedWorld, start: Start, told: object) -> lis
     """A replica's API: deposit into each box until a deposit there sees the closing."""
     assert isinstance(told, Racing)
     world.at(told.deadline + BEFORE, told.procedure)
-    given = []
+    given: list[Given] = []
     for box in range(1, told.boxes + 1):
         before = len(given)
         for _ in range(MOST_DEPOSITS):
